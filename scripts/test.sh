@@ -1,0 +1,178 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Runs the tests; sets up for itself what they need.
+#
+#   scripts/test.sh             style and layers, unit, integration, both compilers, ASan+UBSan, fuzzing (60 s a target)
+#   scripts/test.sh --oracle    adds the comparisons with PyTorch, transformers, Optimum and huggingface_hub
+#   scripts/test.sh --long      everything, each fuzz target for half an hour, and both README commands in an empty Debian
+#
+# ONNXGATE_FUZZ_SECONDS changes the time of a fuzz target. Logs: build/logs/. Ends with 'N passed, N failed'.
+
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+ORACLE=0 LONG=0
+for arg in "$@"; do
+	case $arg in
+	--oracle) ORACLE=1 ;;
+	--long) ORACLE=1 LONG=1 ;;
+	-h | --help)
+		sed -n '4,10s/^# \{0,1\}//p' "$0"
+		exit 0
+		;;
+	*) die "test.sh: unknown option '$arg' (usage: scripts/test.sh [--oracle|--long])" ;;
+	esac
+done
+FUZZ_SECONDS=${ONNXGATE_FUZZ_SECONDS:-$((LONG ? 1800 : 60))}
+LOGS=$BUILD/logs
+ASAN=$BUILD/test-asan
+JOBS=$(nproc)
+PASSED=0 FAILED=0
+BROKEN=()
+BEGIN=$EPOCHREALTIME
+mkdir -p "$LOGS"
+
+# A test sees the machine's own caches and tokens as little as possible.
+unset HF_HOME HF_HUB_CACHE HUGGINGFACE_HUB_CACHE HF_ENDPOINT HF_TOKEN HUGGING_FACE_HUB_TOKEN HF_TOKEN_PATH HF_HUB_OFFLINE
+for name in "${!ONNXGATE_@}"; do unset "$name"; done
+
+# step NAME LOG COMMAND…: runs it, shows its output only when it fails, counts, says how long it took. What counts is the last
+# 'N passed, N failed' of each line that has one; a command without such a line counts as one.
+step() {
+	local name=$1 log=$LOGS/$2.log start=$EPOCHREALTIME rc=0 counts
+	shift 2
+	say "$name"
+	"$@" >"$log" 2>&1 || rc=$?
+	counts=$(grep -Eo '[0-9]+ passed, [0-9]+ failed' "$log" | awk '{ p += $1; f += $3 } END { if (NR) print p, f }')
+	[ -n "$counts" ] || counts=$((rc == 0)),$((rc != 0))
+	local passed=${counts%%[ ,]*} failed=${counts##*[ ,]}
+	[ "$rc" = 0 ] || [ "$failed" != 0 ] || failed=1
+	PASSED=$((PASSED + passed)) FAILED=$((FAILED + failed))
+	if [ "$rc" != 0 ] || [ "$failed" != 0 ]; then
+		tail -n 80 "$log"
+		BROKEN+=("$name ($log)")
+		note "FAILED: exit code $rc, $passed passed, $failed failed, $(seconds_since "$start") s; whole output: $log"
+		return 1
+	fi
+	grep -E '^(note|fuzz|seed|largest):? ' "$log" | sed 's/^/    /' || true
+	note "$passed passed, $(seconds_since "$start") s"
+}
+
+configure() { # FOLDER OPTION…: a build folder with these options, made or brought up to date
+	local folder=$1
+	shift
+	if [ -f "$folder/build.ninja" ]; then
+		meson setup --reconfigure "$folder" "$ROOT" "$@"
+	else
+		meson setup "$folder" "$ROOT" "$@"
+	fi
+}
+
+build_gcc() {
+	configure "$BUILD" --buildtype=release -Ddebug=true -Dtests=enabled && ninja -C "$BUILD"
+}
+
+build_clang() {
+	CC=clang configure "$BUILD/test-clang" --buildtype=release -Ddebug=true -Dtests=enabled && ninja -C "$BUILD/test-clang"
+}
+
+# ASan, UBSan and the fuzz targets in one build: the coverage that libFuzzer needs does no harm to the other tests.
+build_sanitized() {
+	CC=clang configure "$ASAN" --buildtype=debugoptimized -Dtests=enabled -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false \
+		'-Dc_args=-fsanitize=fuzzer-no-link -fno-sanitize-recover=all' && ninja -C "$ASAN" && ln -sfn ../runtime "$ASAN/runtime"
+}
+
+with_sanitizers() {
+	local supp=$ROOT/tests/sanitizers
+	ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1:detect_leaks=1:allocator_may_return_null=1 \
+		LSAN_OPTIONS=suppressions=$supp/lsan.supp:print_suppressions=0 \
+		UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 "$@"
+}
+
+unit_tests() { # FOLDER TIMES: cmocka's own count of cases, and one for each corpus that is replayed
+	local rc=0 log=$1/meson-logs/testlog.txt
+	meson test -C "$1" --no-rebuild --print-errorlogs --num-processes "$JOBS" --timeout-multiplier "$2" || rc=$?
+	awk '/^\[  PASSED  \] [0-9]+ test/ { p += $4 } /^\[  FAILED  \] [0-9]+ test/ { f += $4 } END { printf "%d passed, %d failed\n", p, f }' "$log"
+	awk '/ fuzz_.* OK / || /^=+ test: .*fuzz_/ { next } /^test: .*fuzz_/ { n++ } END { if (n) print "corpora: " n " passed, 0 failed" }' "$log"
+	return "$rc"
+}
+
+integration_tests() { # FOLDER
+	"$PYTHON" "$ROOT/tests/integration/run.py" --build "$1"
+}
+
+header_alone() {
+	local header=$ROOT/include/onnxgate.h flags="-Wall -Wextra -Wpedantic -Werror -fsyntax-only" ok=0 bad=0 try
+	for try in "gcc -std=c99 -x c" "clang -std=c99 -x c" "g++ -std=c++17 -x c++" "clang++ -std=c++17 -x c++"; do
+		# shellcheck disable=SC2086
+		if printf '#include "%s"\nint onnxgate_header_is_used;\n' "$header" | $try $flags -; then ok=$((ok + 1)); else bad=$((bad + 1)); fi
+	done
+	printf '%d passed, %d failed\n' "$ok" "$bad"
+	[ "$bad" = 0 ]
+}
+
+fuzz_one() { # TARGET SECONDS
+	local target=$1 name=${1##*/fuzz_} start=$EPOCHREALTIME rc=0
+	local found=$BUILD/fuzz/$name/found artifacts=$BUILD/fuzz/$name/ log=$LOGS/fuzz-$name.log
+	mkdir -p "$found"
+	with_sanitizers "$target" -max_total_time="$2" -timeout=20 -rss_limit_mb=2560 -print_final_stats=1 -verbosity=1 \
+		-artifact_prefix="$artifacts" "$found" "$ROOT/tests/fuzz/corpus/$name" >"$log" 2>&1 || rc=$?
+	printf 'fuzz %-16s %5s s, %9s runs, %6s inputs that reached something new: %s passed, %s failed\n' "$name" "$(seconds_since "$start")" \
+		"$(awk '/stat::number_of_executed_units/ { print $2 }' "$log")" "$(awk '/stat::new_units_added/ { print $2 }' "$log")" $((rc == 0)) $((rc != 0))
+	[ "$rc" = 0 ] || tail -n 40 "$log"
+	return "$rc"
+}
+
+fuzz_all() { # SECONDS: as many at a time as there are processors
+	local rc=0 target pid pids=()
+	for target in "$ASAN"/tests/fuzz/fuzz_*; do
+		case $target in *_replay | *.p) continue ;; esac
+		[ -x "$target" ] || continue
+		while [ "$(jobs -rp | wc -l)" -ge "$JOBS" ]; do wait -n || true; done
+		fuzz_one "$target" "$1" &
+		pids+=($!)
+	done
+	for pid in "${pids[@]}"; do wait "$pid" || rc=1; done
+	[ ${#pids[@]} -gt 0 ] && return "$rc"
+}
+
+# What the oracle scripts cache (nothing of a Hub: they make their own checkpoints) stays in the checkout, too.
+oracle() { # SCRIPT
+	env HF_HOME="$BUILD/oracle-home" HF_HUB_OFFLINE=1 HF_HUB_DISABLE_TELEMETRY=1 DO_NOT_TRACK=1 XDG_CACHE_HOME="$BUILD/oracle-home" \
+		TOKENIZERS_PARALLELISM=false OMP_NUM_THREADS="$JOBS" "$BUILD/oracle-venv/bin/python" "$1" --build "$BUILD"
+}
+
+"$ROOT/scripts/install_deps.sh" build test
+"$ROOT/scripts/get_runtime.sh"
+"$ROOT/scripts/get_minilm.sh"
+[ "$ORACLE" = 0 ] || "$ROOT/scripts/oracle_env.sh"
+# From here on no configuration file of this machine's user counts (pip needed its own until now).
+export XDG_CONFIG_HOME=$BUILD/tmp/xdg/config XDG_CACHE_HOME=$BUILD/tmp/xdg/cache
+
+step "style: what check.py finds" style "$PYTHON" "$ROOT/tests/style/check.py" || true
+step "style: who includes whom" layers "$PYTHON" "$ROOT/tests/style/layers.py" || true
+step "style: the checks themselves" style-test "$PYTHON" "$ROOT/tests/style/style_test.py" || true
+step "the installed header alone, C99 and C++17, pedantic" header header_alone || true
+if step "gcc: release build, warnings are errors" build-gcc build_gcc; then
+	step "unit tests and fuzz corpora" unit unit_tests "$BUILD" 1 || true
+	step "integration tests" integration integration_tests "$BUILD" || true
+fi
+step "clang: release build, warnings are errors" build-clang build_clang || true
+if step "clang: build with ASan, UBSan and fuzz targets" build-asan build_sanitized; then
+	step "unit tests and fuzz corpora under ASan and UBSan" unit-asan with_sanitizers unit_tests "$ASAN" 5 || true
+	step "integration tests under ASan and UBSan" integration-asan with_sanitizers integration_tests "$ASAN" || true
+	step "fuzzing: each target for $FUZZ_SECONDS s" fuzz fuzz_all "$FUZZ_SECONDS" || true
+fi
+if [ "$ORACLE" = 1 ]; then
+	for script in "$ROOT"/tests/oracle/*.py; do
+		name=$(basename "$script" .py)
+		case $name in _*) continue ;; esac
+		step "oracle: $name" "oracle-$name" oracle "$script" || true
+	done
+fi
+[ "$LONG" = 0 ] || step "both README commands in an empty Debian" fresh "$ROOT/tests/fresh/debootstrap.sh" || true
+
+say "all of it took $(seconds_since "$BEGIN") s"
+for name in "${BROKEN[@]}"; do note "FAILED: $name"; done
+printf '%d passed, %d failed\n' "$PASSED" "$FAILED"
+[ "$FAILED" = 0 ]

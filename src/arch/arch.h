@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What an architecture file yields: the keys of its config, and for each class of model a head that describes its files.
+ * A new architecture is one file and one line in list.h. */
+#ifndef OG_ARCH_ARCH_H
+#define OG_ARCH_ARCH_H
+
+#include "blocks/blocks.h"
+
+#define OG_TASK_FEATURES "feature-extraction" /* the one task that needs no head weights: every checkpoint of the family has it */
+
+typedef void (*og_describe_fn)(og_build *b, const void *config);
+
+typedef struct og_file {
+	const char *name, *role; /* "model.onnx", "model" */
+	og_describe_fn describe;
+} og_file;
+
+typedef struct og_head {
+	const char *class_name, *task;
+	const og_file *files; /* ends with {0} */
+} og_head;
+
+#define OG_ONE_FILE(fn) (const og_file[]){ { "model.onnx", "model", fn }, { 0 } }
+
+typedef struct og_arch {
+	const char *model_type, *base_prefix;
+	int revision; /* raise it when what is emitted changes: cached conversions are then made anew */
+	size_t config_size;
+	const og_field *fields;  /* ends with {0} */
+	const og_inert *inert;   /* keys that are inert here; ends with {0} */
+	const og_head *heads;    /* ends with {0} */
+	const og_ignore *ignore; /* tensors that nothing uses, and why; ends with {0} */
+} og_arch;
+
+const og_arch *og_arch_find(const char *model_type); /* NULL: not done */
+const og_arch *const *og_arch_all(size_t *n);
+
+#endif

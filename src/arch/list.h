@@ -1,0 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Every architecture, one line each: og_arch_NAME in arch/NAME.c. */
+OG_ARCH(bert)

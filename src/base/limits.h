@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Every ceiling on what comes from outside, in one list, each with its reason. */
+#ifndef OG_BASE_LIMITS_H
+#define OG_BASE_LIMITS_H
+
+#define OG_RANK_MAX 16                          /* dims of one tensor; ONNX Runtime and PyTorch models stay below 8 */
+#define OG_NAME_MAX 1024                        /* bytes of a tensor's, node's or file's name; the longest seen is about 150 */
+#define OG_CONFIG_BYTES_MAX (16u << 20)         /* config.json: some carry 20,000 labels, about 1 MB */
+#define OG_JSON_DEPTH_MAX 64                    /* nesting of any JSON document that we read whole */
+#define OG_JSON_BYTES_MAX (64u << 20)           /* Hub listings and manifests */
+#define OG_SAFETENSORS_HEADER_MAX 100000000u     /* the reference reader's own rule */
+#define OG_SAFETENSORS_TENSORS_MAX 1000000      /* tensors of one file */
+#define OG_SAFETENSORS_METADATA_MAX (16u << 20) /* keys and values of its __metadata__: trainers put whole tag statistics there, a few MB */
+#define OG_SHARDS_MAX 10000                     /* files of one checkpoint; huggingface.js has the same */
+#define OG_DIM_MAX ((int64_t)1 << 40)           /* one dim of a tensor */
+#define OG_ONNX_BYTES_MAX ((uint64_t)2 << 30)   /* a protobuf message cannot be larger */
+#define OG_ONNX_NODES_MAX 1000000               /* nodes of one file, subgraphs included */
+#define OG_ONNX_DEPTH_MAX 32                    /* nesting of subgraphs, and of protobuf groups */
+#define OG_ONNX_MEMORY_MAX (512u << 20)         /* what the parsed messages of one file may take; 100,000 nodes take about 40 MB */
+#define OG_ONNX_KEPT_BYTES 512                  /* raw data of a tensor up to this is kept when a file is read: shapes, axes, scalars */
+#define OG_ONNX_KEPT_VALUES 64                  /* the same for its typed fields, in elements */
+#define OG_LAYERS_MAX 4096                      /* num_hidden_layers and its like */
+#define OG_HUB_FILES_MAX 1000000                /* files of one repository */
+#define OG_HTTP_HEADER_MAX (256u << 10)         /* headers of one answer */
+#define OG_HTTP_BODY_MAX OG_JSON_BYTES_MAX      /* an answer that is not a file */
+#define OG_HTTP_REDIRECTS_MAX 8                 /* hops of one request */
+#define OG_MANIFEST_ROWS_MAX 100000             /* files, checks, timings or notes of one conversion; BERT has about 30 */
+#define OG_QUERY_ROWS_MAX 1000000               /* rows of a database query, which are held in memory */
+#define OG_QUERY_BYTES_MAX ((uint64_t)256 << 20) /* and their text */
+
+#endif

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The vocabulary in which architectures are written.  A block appends nodes to the graph under construction and claims
+ * the weights that it needs by name, relative to the current scope.  After the first error the builder is stuck: later
+ * calls return OG_NONE; og_build_finish() reports it.  In every options struct zero means the ordinary case.
+ *
+ * Shapes: B batch, S sequence, H hidden, N heads, D head size. */
+#ifndef OG_BLOCKS_BLOCKS_H
+#define OG_BLOCKS_BLOCKS_H
+
+#include "graph/ops.h"
+#include "model/config.h"
+
+/* ---- linear layers: torch.nn.Linear, stored [out, in] ---- */
+
+typedef struct og_linear_o {
+	const char *weight, *bias; /* names other than NAME.weight, NAME.bias */
+	bool no_bias;
+	bool in_out; /* stored [in, out]: Conv1D */
+} og_linear_o;
+
+/* [..., in] → [..., out]. A 2-D input gives a Gemm, which takes the weight as it lies. */
+og_val og_linear(og_build *b, og_val x, const char *name, int64_t out);
+og_val og_linear_opt(og_build *b, og_val x, const char *name, int64_t out, og_linear_o o);
+
+/* ---- norms ---- */
+
+og_val og_layer_norm(og_build *b, og_val x, const char *name, double eps); /* torch.nn.LayerNorm over the last axis */
+
+/* ---- embeddings and positions ---- */
+
+og_val og_embed(og_build *b, og_val ids, const char *name, int64_t rows, int64_t width); /* [...] → [..., width] */
+og_val og_positions(og_build *b, og_val ids, int64_t first); /* of [B, S]: the vector first, first + 1, … of length S */
+/* distance[l, r] = position l − position r + offset, [S, S]: rows of a relative table. */
+og_val og_distances(og_build *b, og_val positions, int64_t offset);
+
+/* ---- masks ---- */
+
+/* [B, S] of 1 and 0 → [B, 1, 1, S] of 0 and the lowest finite float, as PyTorch adds it to the scores. */
+og_val og_mask_bias(og_build *b, og_val mask);
+
+/* ---- attention ---- */
+
+/* Relative positions of Shaw et al. 2018 (arXiv:1803.02155), as BERT's relative_key and relative_key_query have them:
+ * a learned vector of head size for each clipped distance meets the query, or the query and the key. */
+typedef struct og_relative_o {
+	og_val distances; /* from og_distances(); OG_NONE: no relative positions */
+	const char *table;
+	int64_t rows;
+	bool key_too;
+} og_relative_o;
+
+typedef struct og_attn_o {
+	const char *q, *k, *v, *o; /* projections */
+	int64_t heads;
+	og_val mask;  /* additive, broadcast to [B, N, S, S]; OG_NONE: none */
+	double scale; /* 0: 1/sqrt(head size) */
+	og_relative_o relative;
+} og_attn_o;
+
+/* Multi-head self-attention, [B, S, H] → [B, S, H], output projection included (Vaswani et al. 2017, arXiv:1706.03762). */
+og_val og_attention(og_build *b, og_val x, og_attn_o o);
+
+/* ---- activations and pooling ---- */
+
+og_val og_act(og_build *b, og_val x, og_act_kind kind);
+og_val og_token(og_build *b, og_val x, int64_t index); /* [B, S, H] → [B, H] */
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Linear layers and layer norm. */
+#include "blocks/blocks.h"
+
+static const char *or_name(const char *given, const char *usual)
+{
+	return given ? given : usual;
+}
+
+/* 2-D: Gemm with the weight as stored. Otherwise MatMul wants it [in, out], which the emission transposes on the way. */
+static og_val project(og_build *b, og_val x, int64_t in, int64_t out, const og_linear_o *o)
+{
+	const char *weight = or_name(o->weight, "weight"), *bias = or_name(o->bias, "bias");
+	og_val add = o->no_bias ? OG_NONE : og_weight(b, bias, out);
+	if (og_rank_of(b, x) == 2 && !o->in_out)
+		return og_gemm(b, x, og_weight(b, weight, out, in), add, true);
+	og_val y = og_matmul(b, x, o->in_out ? og_weight(b, weight, in, out) : og_weight_transposed(b, weight, out, in));
+	return add.id ? og_add(b, y, add) : y;
+}
+
+og_val og_linear_opt(og_build *b, og_val x, const char *name, int64_t out, og_linear_o o)
+{
+	int64_t in = 0;
+	og_val y = OG_NONE;
+	if (og_build_stuck(b))
+		return OG_NONE;
+	if (!og_dim_is_int(og_build_dims(b), og_dim_at(b, x, -1), &in))
+		return og_build_fail(b, ONNXGATE_INTERNAL, "%s: the width of its input is not a number", name);
+	OG_SCOPE(b, "%s", name) y = project(b, x, in, out, &o);
+	return y;
+}
+
+og_val og_linear(og_build *b, og_val x, const char *name, int64_t out)
+{
+	return og_linear_opt(b, x, name, out, (og_linear_o){ 0 });
+}
+
+og_val og_layer_norm(og_build *b, og_val x, const char *name, double eps)
+{
+	int64_t width = 0;
+	og_val y = OG_NONE;
+	if (og_build_stuck(b))
+		return OG_NONE;
+	if (!og_dim_is_int(og_build_dims(b), og_dim_at(b, x, -1), &width))
+		return og_build_fail(b, ONNXGATE_INTERNAL, "%s: the width of its input is not a number", name);
+	OG_SCOPE(b, "%s", name) y = og_layer_norm_op(b, x, og_weight(b, "weight", width), og_weight(b, "bias", width), eps);
+	return y;
+}

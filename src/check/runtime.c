@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Runtime level: the file is loaded and run, and its outputs are held against what it declares and against itself.
+ *
+ *   runtime.load     the runtime takes the file
+ *   runtime.shapes   at three bindings of every symbolic dim the outputs have the declared dtype and shape
+ *   runtime.finite   and nothing in them is NaN or infinite
+ *   runtime.batch    a batch equals its items run alone           (compare.c, batch.c)
+ *   runtime.padding  what lies under attention_mask 0 changes nothing
+ *   runtime.cache    with a cache, stepping equals the full pass
+ *
+ * The bindings are small, since each costs a run: lengths 1 and 2, where broadcasting mistakes show, and a longer
+ * one.  Every symbol takes its values in an order of its own, so that the axes of an output can be told apart by
+ * their sizes, whatever an exporter called them. */
+#include "check/runtime_int.h"
+
+#include "base/buf.h"
+
+#include <math.h>
+
+#define LONG_SEQUENCE 16
+#define LONG_PAST 5
+
+static const char *const row_names[] = { "runtime.load", "runtime.shapes", "runtime.finite", "runtime.batch", "runtime.padding" };
+
+/* ---- helpers -------------------------------------------------------------------------------------- */
+
+og_status og_trial_inputs(const og_trial *t, const og_run_shape *shape, const int64_t *pad, og_arena *arena, og_array **in, og_error *err)
+{
+	og_binding *b = NULL;
+	size_t nb = 0;
+
+	OG_TRY(og_inputs_bind(t->in, t->nin, shape, arena, &b, &nb, err));
+	return og_inputs_make(t->in, t->nin, b, nb, t->facts, pad, 1, arena, in, err);
+}
+
+bool og_trial_input(const og_trial *t, const char *name)
+{
+	for (size_t i = 0; i < t->nin; i++)
+		if (og_streq(t->in[i].name, name))
+			return true;
+	return false;
+}
+
+void og_trial_row(og_trial *t, const char *name, const og_difference *d, const char *what)
+{
+	size_t which = 0;
+	double worst = og_difference_worst(d, t->nout, &which);
+	char show[128];
+
+	og_check_add(t->rows, name, ONNXGATE_VALIDATE_RUNTIME, worst <= t->limit ? ONNXGATE_CHECK_PASS : ONNXGATE_CHECK_FAIL, worst, t->limit,
+	             "%s; largest difference %.3g of scale %.3g in output '%s'", what, d[which].largest, d[which].scale,
+	             og_str_show(og_str_of(t->out[which].name), show, sizeof(show)));
+}
+
+/* Faults of the machine or the caller end the check; faults of the file are its result. */
+static og_status as_row(og_checks *c, const char *name, og_status st, const og_error *e, og_error *err)
+{
+	switch (st) {
+	case ONNXGATE_CANCELLED:
+	case ONNXGATE_NOMEM:
+	case ONNXGATE_IO:
+	case ONNXGATE_INTERNAL:
+	case ONNXGATE_INVALID:
+	case ONNXGATE_NOT_FOUND:
+		if (err)
+			*err = *e;
+		return st;
+	case ONNXGATE_UNSUPPORTED: /* we could not look: that says nothing about the file */
+		og_check_add(c, name, ONNXGATE_VALIDATE_RUNTIME, ONNXGATE_CHECK_SKIPPED, (double)NAN, (double)NAN, "%s", e->message);
+		return OG_OK;
+	default:
+		og_check_add(c, name, ONNXGATE_VALIDATE_RUNTIME, ONNXGATE_CHECK_FAIL, (double)NAN, (double)NAN, "%s", e->message);
+		return OG_OK;
+	}
+}
+
+/* ---- cases ---------------------------------------------------------------------------------------- */
+
+/* The sizes that the inputs really have: a dim may be a number. */
+static void read_sizes(const og_trial *t, og_case *c)
+{
+	c->batch = c->sequence = -1;
+	for (size_t i = 0; i < t->nin; i++) {
+		const og_array *a = &c->in[i];
+		og_input_kind kind = og_input_kind_of(a->name);
+		if (kind == OG_INPUT_BRANCH || !a->rank)
+			continue;
+		if (c->batch < 0)
+			c->batch = a->dims[0];
+		if (c->sequence < 0 && kind == OG_INPUT_IDS)
+			c->sequence = a->dims[a->rank - 1];
+		if (c->sequence < 0 && og_streq(a->name, "inputs_embeds") && a->rank == 3)
+			c->sequence = a->dims[1];
+	}
+}
+
+static og_status label_case(const og_trial *t, og_case *c, og_error *err)
+{
+	og_auto_buf b;
+	char show[64];
+
+	og_buf_init(&b, 4096);
+	for (size_t i = 0; i < c->nbindings; i++)
+		og_buf_printf(&b, "%s%s %lld", i ? ", " : "", og_str_show(og_str_of(c->bindings[i].symbol), show, sizeof(show)), (long long)c->bindings[i].value);
+	if (!c->nbindings)
+		og_buf_str(&b, "fixed dims");
+	OG_TRY(og_buf_check(&b, "label", err));
+	c->label = og_arena_strdup(t->arena, og_buf_cstr(&b));
+	return c->label ? OG_OK : og_fail_nomem(err);
+}
+
+static og_status make_cases(og_trial *t, og_error *err)
+{
+	int64_t room = t->facts && t->facts->max_positions > 0 ? t->facts->max_positions : LONG_SEQUENCE + LONG_PAST;
+	int64_t past = room > 2 * LONG_PAST ? LONG_PAST : 0, lng = room - past < LONG_SEQUENCE ? room - past : LONG_SEQUENCE;
+	const og_run_shape shapes[OG_CASES_MAX] = {
+		{ .batch = 2, .sequence = 1, .choices = 3, .past = 0, .encoder_sequence = 2 },
+		{ .batch = 1, .sequence = lng < 2 ? lng : 2, .choices = 1, .past = past ? 3 : 0, .encoder_sequence = 1 },
+		{ .batch = 3, .sequence = lng, .choices = 2, .past = past, .encoder_sequence = 7 },
+	};
+
+	for (size_t i = 0; i < OG_CASES_MAX; i++) {
+		og_case *c = &t->cases[i];
+		c->shape = shapes[i];
+		OG_TRY(og_inputs_bind(t->in, t->nin, &c->shape, t->arena, &c->bindings, &c->nbindings, err));
+		OG_TRY(og_inputs_make(t->in, t->nin, c->bindings, c->nbindings, t->facts, NULL, 1, t->arena, &c->in, err));
+		OG_TRY(label_case(t, c, err));
+		read_sizes(t, c);
+		t->ncases = i + 1;
+		if (!c->nbindings) /* every dim is a number: there is one case */
+			break;
+	}
+	for (size_t i = 1; i < t->ncases; i++) {
+		t->batch_varies |= t->cases[i].batch != t->cases[0].batch;
+		t->sequence_varies |= t->cases[i].sequence != t->cases[0].sequence;
+	}
+	return OG_OK;
+}
+
+static og_status run_cases(og_trial *t, og_error *err)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < t->ncases; i++) {
+		og_case *c = &t->cases[i];
+		og_status st;
+		OG_TRY(og_check_cancel(t->ctx, err));
+		st = og_session_run(t->session, c->in, t->nin, t->arena, &c->out, &n, err);
+		if (st != OG_OK) {
+			og_error_prefix(err, "at %s", c->label);
+			return st;
+		}
+	}
+	return OG_OK;
+}
+
+/* An axis is the batch when it had the batch's size in every case, and so for the sequence. */
+static og_status find_axes(og_trial *t, og_error *err)
+{
+	t->axes = og_arena_array(t->arena, t->nout + 1, sizeof(*t->axes));
+	if (!t->axes)
+		return og_fail_nomem(err);
+	for (size_t i = 0; i < t->nout; i++) {
+		t->axes[i] = (og_axes){ -1, -1 };
+		for (int k = t->out[i].rank - 1; k >= 0; k--) {
+			bool batch = t->batch_varies, sequence = t->sequence_varies;
+			for (size_t c = 0; c < t->ncases; c++) {
+				const og_array *a = &t->cases[c].out[i];
+				batch &= k < a->rank && a->dims[k] == t->cases[c].batch;
+				sequence &= k < a->rank && a->dims[k] == t->cases[c].sequence;
+			}
+			if (batch)
+				t->axes[i].batch = k;
+			if (sequence)
+				t->axes[i].sequence = k;
+		}
+	}
+	return OG_OK;
+}
+
+/* ---- rows ----------------------------------------------------------------------------------------- */
+
+static const char *or_less(const char *text)
+{
+	return text ? text : "an output is not as declared"; /* there was no memory to say which */
+}
+
+/* What an output has and should not, or NULL. */
+static const char *shape_fault(const og_trial *t, const og_case *c, size_t i)
+{
+	const og_port *p = &t->out[i];
+	const og_array *a = &c->out[i];
+	char show[128];
+
+	og_str_show(og_str_of(p->name), show, sizeof(show));
+	if (a->dtype != p->dtype)
+		return or_less(og_arena_printf(t->arena, "output '%s' is %s, declared %s", show, og_dtype_name(a->dtype), og_dtype_name(p->dtype)));
+	if (a->rank != p->rank)
+		return or_less(og_arena_printf(t->arena, "output '%s' has %d dims, declared %d", show, a->rank, p->rank));
+	for (int k = 0; k < a->rank; k++) {
+		int64_t declared = og_input_dim(p, k, c->bindings, c->nbindings);
+		if (declared >= 0 && declared != a->dims[k])
+			return or_less(og_arena_printf(t->arena, "dim %d of output '%s' is %lld, declared %lld, at %s", k, show, (long long)a->dims[k], (long long)declared, c->label));
+	}
+	return NULL;
+}
+
+static og_status check_shapes(og_trial *t, og_error *err)
+{
+	const char *first = NULL, *fault;
+	int faults = 0;
+	og_auto_buf labels;
+
+	og_buf_init(&labels, 16384);
+	OG_TRY(make_cases(t, err));
+	OG_TRY(run_cases(t, err));
+	OG_TRY(find_axes(t, err));
+	for (size_t c = 0; c < t->ncases; c++) {
+		og_buf_printf(&labels, "%s(%s)", c ? " " : "", t->cases[c].label);
+		for (size_t i = 0; i < t->nout; i++) {
+			fault = shape_fault(t, &t->cases[c], i);
+			if (fault && !faults++)
+				first = fault;
+		}
+	}
+	OG_TRY(og_buf_check(&labels, "labels", err));
+	og_check_add(t->rows, "runtime.shapes", ONNXGATE_VALIDATE_RUNTIME, faults ? ONNXGATE_CHECK_FAIL : ONNXGATE_CHECK_PASS, faults, 0,
+	             first ? "%s" : "outputs as declared at %s", first ? first : og_buf_cstr(&labels));
+	return OG_OK;
+}
+
+static og_status count_bad(const og_array *a, uint64_t *bad, uint64_t *all, og_error *err)
+{
+	size_t n = og_dtype_bits(a->dtype) ? a->size * 8 / og_dtype_bits(a->dtype) : 0;
+	og_autofree double *v = og_array_alloc(n + 1, sizeof(*v));
+
+	if (!v)
+		return og_fail_nomem(err);
+	*all += n;
+	if (!og_dtype_is_float(a->dtype))
+		return OG_OK;
+	if (!og_dtype_to_f64(a->dtype, a->data, n, v))
+		return og_fail(err, ONNXGATE_UNSUPPORTED, "an output holds %s, which is not compared", og_dtype_name(a->dtype));
+	for (size_t i = 0; i < n; i++)
+		*bad += isfinite(v[i]) ? 0 : 1;
+	return OG_OK;
+}
+
+static og_status check_finite(og_trial *t, og_error *err)
+{
+	uint64_t all = 0, bad = 0, before;
+	const char *where = "";
+	char show[128];
+
+	for (size_t c = 0; c < t->ncases; c++)
+		for (size_t i = 0; i < t->nout; i++) {
+			before = bad;
+			OG_TRY(count_bad(&t->cases[c].out[i], &bad, &all, err));
+			if (bad > before && !before)
+				where = og_arena_printf(t->arena, ", first in output '%s' at %s", og_str_show(og_str_of(t->out[i].name), show, sizeof(show)), t->cases[c].label);
+		}
+	if (!where)
+		return og_fail_nomem(err);
+	og_check_add(t->rows, "runtime.finite", ONNXGATE_VALIDATE_RUNTIME, bad ? ONNXGATE_CHECK_FAIL : ONNXGATE_CHECK_PASS, (double)bad, 0,
+	             "%llu of %llu values are NaN or infinite%s", (unsigned long long)bad, (unsigned long long)all, where);
+	return OG_OK;
+}
+
+static og_status run_steps(og_trial *t, og_error *err)
+{
+	static const struct {
+		const char *name;
+		og_status (*check)(og_trial *t, og_error *err);
+	} steps[] = {
+		{ "runtime.shapes", check_shapes }, { "runtime.finite", check_finite },   { "runtime.batch", og_check_batch },
+		{ "runtime.padding", og_check_padding }, { "runtime.cache", og_check_cache },
+	};
+
+	for (size_t i = 0; i < OG_COUNT(steps); i++) {
+		og_error e = { 0 };
+		og_status st = og_check_cancel(t->ctx, &e);
+		og_progress(t->ctx, steps[i].name, i, OG_COUNT(steps));
+		if (st == OG_OK)
+			st = steps[i].check(t, &e);
+		if (st == OG_OK)
+			continue;
+		OG_TRY(as_row(t->rows, steps[i].name, st, &e, err));
+		if (!t->axes || st != ONNXGATE_UNSUPPORTED) /* nothing ran, or the runtime may be gone */
+			break;
+	}
+	og_progress(t->ctx, "runtime", OG_COUNT(steps), OG_COUNT(steps));
+	return t->rows->nomem ? og_fail_nomem(err) : OG_OK;
+}
+
+og_status og_check_runtime(const char *onnx_path, og_runtime *runtime, const char *why_none, const og_input_facts *facts, const char *task, const og_context *ctx,
+                           og_checks *out, og_error *err)
+{
+	og_auto(og_session) *session = NULL;
+	og_auto(og_arena) *arena = og_arena_new();
+	og_trial t = { .facts = facts, .ctx = ctx, .task = task, .rows = out, .arena = arena };
+	og_error e = { 0 };
+	og_status st;
+
+	if (!arena)
+		return og_fail_nomem(err);
+	if (!runtime) {
+		for (size_t i = 0; i < OG_COUNT(row_names); i++)
+			og_check_add(out, row_names[i], ONNXGATE_VALIDATE_RUNTIME, ONNXGATE_CHECK_SKIPPED, (double)NAN, (double)NAN, "%s", why_none ? why_none : "no runtime");
+		return out->nomem ? og_fail_nomem(err) : OG_OK;
+	}
+	OG_TRY(og_check_cancel(ctx, err));
+	st = og_session_open(runtime, onnx_path, &(og_session_options){ .intra_threads = ctx ? og_context_threads(ctx) : 0 }, &session, &e);
+	if (st != OG_OK)
+		return as_row(out, row_names[0], st, &e, err);
+	t.session = session;
+	t.nin = og_session_inputs(session, &t.in);
+	t.nout = og_session_outputs(session, &t.out);
+	t.limit = og_difference_limit(t.out, t.nout);
+	og_check_add(out, row_names[0], ONNXGATE_VALIDATE_RUNTIME, ONNXGATE_CHECK_PASS, og_session_load_ms(session), (double)NAN,
+	             "%s loads it in %.0f ms: %zu inputs, %zu outputs", og_runtime_version(runtime), og_session_load_ms(session), t.nin, t.nout);
+	return run_steps(&t, err);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Element types: their size and their name in each vocabulary.  The values are ONNX's TensorProto.DataType,
+ * which are also ONNX Runtime's. */
+#ifndef OG_CODEC_DTYPE_H
+#define OG_CODEC_DTYPE_H
+
+#include "base/str.h"
+
+typedef enum og_dtype {
+	OG_DTYPE_NONE = 0,
+	OG_F32 = 1, OG_U8 = 2, OG_I8 = 3, OG_U16 = 4, OG_I16 = 5, OG_I32 = 6, OG_I64 = 7, OG_STRING = 8, OG_BOOL = 9,
+	OG_F16 = 10, OG_F64 = 11, OG_U32 = 12, OG_U64 = 13, OG_C64 = 14, OG_C128 = 15, OG_BF16 = 16,
+	OG_F8E4M3FN = 17, OG_F8E4M3FNUZ = 18, OG_F8E5M2 = 19, OG_F8E5M2FNUZ = 20, OG_U4 = 21, OG_I4 = 22, OG_F4E2M1 = 23,
+	OG_F8E8M0 = 24, OG_U2 = 25, OG_I2 = 26,
+	OG_F6E2M3 = 62, OG_F6E3M2 = 63, /* of safetensors, not of ONNX: outside its numbers */
+	OG_DTYPE_COUNT
+} og_dtype;
+
+unsigned og_dtype_bits(og_dtype t);         /* of one element; 0: none (string, unknown) */
+bool og_dtype_is_float(og_dtype t);         /* real floating point of any width */
+const char *og_dtype_name(og_dtype t);      /* "float32", "int64": ours, in every document; "?" unknown */
+og_dtype og_dtype_from_name(const char *s); /* that name, or "fp32" "fp16" "bf16" "fp64"; NONE: not known */
+og_dtype og_dtype_from_safetensors(og_str s); /* "F32", "BF16", …; NONE: not known */
+const char *og_dtype_safetensors(og_dtype t);
+/* ceil(elements × bits / 8); false: overflow or a type without a size. */
+bool og_dtype_bytes(og_dtype t, uint64_t elements, uint64_t *out);
+
+/* n elements of any real or integer type into doubles (for checks) or floats; sub-byte types are not done: false. */
+bool og_dtype_to_f64(og_dtype t, const void *src, size_t n, double *dst);
+bool og_dtype_to_f32(og_dtype t, const void *src, size_t n, float *dst);
+uint16_t og_f32_to_f16(float f); /* round to nearest even; overflow to infinity */
+uint16_t og_f32_to_bf16(float f);
+float og_f16_to_f32(uint16_t h);
+
+#endif

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The read-back: what stands in the written file against the checkpoint, at seeded positions.  The index rule is worked
+ * out here from coordinates, element by element, and shares nothing with the emission, so that a wrongly transposed
+ * square matrix is found. */
+#include "convert/convert_int.h"
+
+#include "base/path.h"
+#include "base/random.h"
+#include "base/str.h"
+#include "base/strmap.h"
+#include "onnx/reader.h"
+
+#include <math.h>
+
+#define POSITIONS 64
+
+typedef struct back {
+	og_source *file; /* the model file */
+	og_source *data; /* the external file, or NULL */
+	const char *dir;
+} back;
+
+static og_status element(og_source *s, uint64_t offset, og_dtype t, uint64_t index, double *out, og_error *err)
+{
+	uint8_t bytes[16];
+	size_t width = og_dtype_bits(t) / 8;
+	if (!width || width > sizeof(bytes))
+		return og_fail(err, ONNXGATE_UNSUPPORTED, "%s: elements of type %s are not read back", s->name, og_dtype_name(t));
+	OG_TRY(og_source_read(s, offset + index * width, bytes, width, err));
+	if (!og_dtype_to_f64(t, bytes, 1, out))
+		return og_fail(err, ONNXGATE_UNSUPPORTED, "%s: elements of type %s are not read back", s->name, og_dtype_name(t));
+	return OG_OK;
+}
+
+/* The element of the checkpoint that stands at flat position e of the written tensor. */
+static og_status source_element(const og_init *c, uint64_t e, double *out, og_error *err)
+{
+	uint64_t width = 1; /* elements of one row of a part: all dims but the first */
+	const og_tensor *t = c->parts[0].tensor;
+	for (int i = 1; i < t->rank; i++)
+		width *= (uint64_t)t->dims[i];
+	uint64_t row = width ? e / width : 0, column = width ? e % width : 0;
+	if (c->transpose) { /* written [in, out]: e = in_index × out + out_index */
+		uint64_t outs = (uint64_t)c->dims[1];
+		row = e % outs;
+		column = e / outs;
+	}
+	for (size_t i = 0; i < c->nparts; i++) {
+		const og_part *p = &c->parts[i];
+		if (row < (uint64_t)p->rows || c->rank == 0) {
+			OG_TRY(element(p->tensor->source, p->tensor->offset, p->tensor->dtype, ((uint64_t)p->first + row) * width + column, out, err));
+			*out = c->affine ? (double)((float)*out * c->scale + c->add) : *out;
+			return OG_OK;
+		}
+		row -= (uint64_t)p->rows;
+	}
+	return og_fail(err, ONNXGATE_INTERNAL, "%s: position %llu lies in no part", c->name, (unsigned long long)e);
+}
+
+/* Rounded as the written type rounds. */
+static double as_written(og_dtype t, double v)
+{
+	double r = v;
+	uint16_t half = og_f32_to_f16((float)v), brain = og_f32_to_bf16((float)v);
+	if (t == OG_F32)
+		r = (double)(float)v;
+	else if (t == OG_F16)
+		og_dtype_to_f64(OG_F16, &half, 1, &r);
+	else if (t == OG_BF16)
+		og_dtype_to_f64(OG_BF16, &brain, 1, &r);
+	return r;
+}
+
+static og_status place_of(back *b, const og_onnx_tensor *t, og_source **source, uint64_t *offset, og_error *err)
+{
+	*source = b->file;
+	*offset = t->raw_at;
+	for (size_t i = 0; t->external && i < t->nexternal_data; i++) {
+		const og_onnx_pair *x = &t->external_data[i];
+		if (og_streq(x->key, "offset") && !og_parse_u64(og_str_of(x->value), UINT64_MAX, offset))
+			return og_fail(err, ONNXGATE_FORMAT, "%s: external offset %s is no number", t->name, x->value);
+		if (!og_streq(x->key, "location") || b->data)
+			continue;
+		og_autofree char *path = og_path_join(b->dir, x->value);
+		OG_TRY(path ? og_source_open(path, &b->data, err) : og_fail_nomem(err));
+	}
+	*source = t->external ? b->data : b->file;
+	return *source ? OG_OK : og_fail(err, ONNXGATE_FORMAT, "%s: external data without a location", t->name);
+}
+
+static og_status compare(back *b, const og_init *c, const og_onnx_tensor *t, uint64_t *positions, uint64_t *mismatches, og_error *err)
+{
+	og_source *s;
+	uint64_t at, n = c->size / (og_dtype_bits(c->dtype) / 8);
+	OG_TRY(place_of(b, t, &s, &at, err));
+	og_random r = { 0x6f6e6e78 };
+	for (const char *p = c->name; *p; p++)
+		r.state = r.state * 31 + (uint8_t)*p;
+	for (int i = 0; i < POSITIONS && n; i++) {
+		uint64_t e = og_random_below(&r, n);
+		double written, source;
+		OG_TRY(element(s, at, c->dtype, e, &written, err));
+		OG_TRY(source_element(c, e, &source, err));
+		source = as_written(c->dtype, source);
+		++*positions;
+		*mismatches += !(written == source || (isnan(written) && isnan(source)));
+	}
+	return OG_OK;
+}
+
+static og_status compare_all(back *b, const og_model *m, const og_onnx_graph *g, uint64_t *positions, uint64_t *mismatches, const char **first, og_arena *arena, og_error *err)
+{
+	og_strmap *by_name = og_strmap_new(arena);
+	for (size_t i = 0; by_name && i < g->ninitializers; i++) {
+		uint64_t *slot = og_strmap_slot(by_name, g->initializers[i].name);
+		if (!slot)
+			return og_fail_nomem(err);
+		*slot = i + 1;
+	}
+	if (!by_name)
+		return og_fail_nomem(err);
+	for (size_t i = 0; i < m->ninits; i++) {
+		const og_init *c = m->inits[i];
+		uint64_t *slot = og_strmap_find(by_name, c->name), before = *mismatches;
+		if (c->data)
+			continue;
+		if (!slot)
+			++*mismatches;
+		else
+			OG_TRY(compare(b, c, &g->initializers[*slot - 1], positions, mismatches, err));
+		if (*mismatches > before && !*first)
+			*first = c->name;
+	}
+	return OG_OK;
+}
+
+og_status og_read_back(const og_model *m, const char *path, const og_context *ctx, uint64_t *positions, uint64_t *mismatches, const char **first, og_arena *arena, og_error *err)
+{
+	og_onnx_model *onnx;
+	og_autofree char *dir = og_path_dir(path);
+	back b = { .dir = dir };
+	if (!dir)
+		return og_fail_nomem(err);
+	OG_TRY(og_source_open(path, &b.file, err));
+	og_status s = og_onnx_read(b.file, ctx, arena, &onnx, err);
+	if (s == OG_OK)
+		s = compare_all(&b, m, onnx->graph, positions, mismatches, first, arena, err);
+	og_source_free(b.file);
+	og_source_free(b.data);
+	return s;
+}

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Conversion: describe, account, emit, copy the companions, read back. */
+#include "convert/convert_int.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "graph/emit.h"
+#include "graph/lower.h"
+
+
+typedef struct run {
+	const og_plan *plan;
+	const char *dir, *out_dir;
+	const og_convert_options *o;
+	const og_context *ctx;
+	og_arena *arena;
+	og_converted *out;
+	size_t files_cap, checks_cap, notes_cap;
+	og_error *err;
+} run;
+
+og_status og_describe_files(const og_plan *p, og_ledger *ledger, og_arena *arena, og_model ***models, size_t *n, og_error *err)
+{
+	const og_plan_inner *in = p->inner;
+	size_t cap = 0;
+	*models = NULL;
+	*n = 0;
+	for (const og_file *f = in->head->files; f->name; f++) {
+		og_build *b;
+		og_model *m;
+		OG_TRY(og_build_new(arena, ledger, &b, err));
+		f->describe(b, in->config);
+		OG_TRY(og_build_finish(b, &m, err));
+		OG_TRY(og_lower_opset(m, p->opset, err));
+		if (!og_arena_grow(arena, models, &cap, *n + 1, sizeof(**models)))
+			return og_fail_nomem(err);
+		(*models)[(*n)++] = m;
+	}
+	return OG_OK;
+}
+
+static og_status add_file(run *r, const char *name, const char *role, uint64_t size, const char *sha256)
+{
+	if (!og_arena_grow(r->arena, &r->out->files, &r->files_cap, r->out->nfiles + 1, sizeof(*r->out->files)))
+		return og_fail_nomem(r->err);
+	onnxgate_file_row *f = &r->out->files[r->out->nfiles++];
+	*f = (onnxgate_file_row){ .path = og_arena_strdup(r->arena, name), .role = role, .size = size, .sha256 = sha256 && sha256[0] ? og_arena_strdup(r->arena, sha256) : NULL };
+	return f->path ? OG_OK : og_fail_nomem(r->err);
+}
+
+static og_status add_check(run *r, const char *name, uint64_t value, const char *detail)
+{
+	if (!detail || !og_arena_grow(r->arena, &r->out->checks, &r->checks_cap, r->out->nchecks + 1, sizeof(*r->out->checks)))
+		return og_fail_nomem(r->err);
+	r->out->checks[r->out->nchecks++] = (onnxgate_check_row){ .name = name, .level = ONNXGATE_VALIDATE_STRUCTURE, .status = value ? ONNXGATE_CHECK_FAIL : ONNXGATE_CHECK_PASS,
+		                                                      .value = (double)value, .limit = 0, .detail = detail };
+	return OG_OK;
+}
+
+static og_external external_of(const char *s)
+{
+	return og_streq(s, "always") ? OG_EXTERNAL_ALWAYS : og_streq(s, "never") ? OG_EXTERNAL_NEVER : OG_EXTERNAL_AUTO;
+}
+
+static const char *folder_prefix(const og_plan *p)
+{
+	return og_streq(p->layout, "transformersjs") ? "onnx/" : "";
+}
+
+static og_status emit_one(run *r, og_model *m, const og_file *f)
+{
+	og_emitted made[2];
+	size_t n = 0;
+	og_emit_options o = { external_of(r->o->external_data), r->o->digest };
+	og_autofree char *dir = og_path_join(r->out_dir, folder_prefix(r->plan));
+	if (!dir)
+		return og_fail_nomem(r->err);
+	OG_TRY(og_mkdirs(dir, r->err));
+	m->metadata = r->o->provenance;
+	m->nmetadata = r->o->nprovenance;
+	OG_TRY(og_emit(m, dir, f->name, &o, r->ctx, made, &n, r->err));
+	for (size_t i = n; i-- > 0;) { /* the model before its data */
+		const char *name = og_arena_printf(r->arena, "%s%s", folder_prefix(r->plan), made[i].name);
+		OG_TRY(name ? add_file(r, name, i == n - 1 ? f->role : "data", made[i].size, made[i].sha256) : og_fail_nomem(r->err));
+	}
+	return OG_OK;
+}
+
+static og_status copy_companions(run *r)
+{
+	og_dirlist list;
+	OG_TRY(og_dir_list(r->dir, &list, r->err));
+	og_status s = OG_OK;
+	for (size_t i = 0; i < list.n && s == OG_OK; i++) {
+		const char *name = list.names[i], *role = og_convert_role(name);
+		og_autofree char *from = og_path_join(r->dir, name), *to = og_path_join(r->out_dir, name);
+		uint64_t size = 0;
+		if (!role || og_streq(role, "model") || og_streq(role, "data"))
+			continue;
+		if (!from || !to)
+			s = og_fail_nomem(r->err);
+		if (s == OG_OK)
+			s = og_file_copy(from, to, r->err);
+		if (s == OG_OK)
+			s = og_file_size(to, &size, r->err);
+		if (s == OG_OK)
+			s = add_file(r, name, role, size, NULL);
+	}
+	og_dirlist_done(&list);
+	return s;
+}
+
+static og_status read_back(run *r, og_model *const *models, size_t n)
+{
+	uint64_t positions = 0, mismatches = 0;
+	const char *first = NULL;
+	const og_plan_inner *in = r->plan->inner;
+	for (size_t i = 0; i < n; i++) {
+		og_autofree char *path = og_path_join3(r->out_dir, folder_prefix(r->plan), in->head->files[i].name);
+		OG_TRY(path ? og_read_back(models[i], path, r->ctx, &positions, &mismatches, &first, r->arena, r->err) : og_fail_nomem(r->err));
+	}
+	const char *detail = first ? og_arena_printf(r->arena, "%llu of %llu positions differ from the checkpoint, first in %s", (unsigned long long)mismatches, (unsigned long long)positions, first) :
+	                             og_arena_printf(r->arena, "%llu positions equal the checkpoint", (unsigned long long)positions);
+	return add_check(r, "weights.readback", mismatches, detail);
+}
+
+static og_status account(run *r, og_ledger *l)
+{
+	const og_plan_inner *in = r->plan->inner;
+	og_ledger_report rep;
+	OG_TRY(og_ledger_check(l, in->arch->ignore, r->o->allow_unexpected, &rep, r->err));
+	for (size_t i = 0; i < rep.nnotes; i++) {
+		if (!og_arena_grow(r->arena, &r->out->notes, &r->notes_cap, r->out->nnotes + 1, sizeof(*r->out->notes)))
+			return og_fail_nomem(r->err);
+		r->out->notes[r->out->nnotes++] = rep.notes[i];
+	}
+	return add_check(r, "weights.ledger", 0, og_arena_printf(r->arena, "%zu tensors used, %zu tied, %zu ignored by rule, %zu unexpected and allowed", rep.claimed, rep.tied, rep.ignored, rep.unexpected));
+}
+
+static og_status convert(run *r, og_checkpoint *c, onnxgate_level level)
+{
+	const og_plan_inner *in = r->plan->inner;
+	og_ledger *l;
+	og_model **models;
+	size_t n;
+	double begin = og_now_ms();
+	OG_TRY(og_ledger_new(r->arena, c, in->arch->base_prefix, in->arch->fields, in->config, &l, r->err));
+	OG_TRY(og_describe_files(r->plan, l, r->arena, &models, &n, r->err));
+	OG_TRY(account(r, l));
+	double described = og_now_ms();
+	for (size_t i = 0; i < n; i++)
+		OG_TRY(emit_one(r, models[i], &in->head->files[i]));
+	OG_TRY(copy_companions(r));
+	r->out->describe_ms = described - begin;
+	r->out->emit_ms = og_now_ms() - described;
+	return level == ONNXGATE_VALIDATE_NONE ? OG_OK : read_back(r, models, n);
+}
+
+og_status og_convert_run(const og_plan *p, const char *dir, const char *out_dir, const og_convert_options *o, onnxgate_level level, const og_context *ctx, og_arena *arena,
+                         og_converted *out, og_error *err)
+{
+	og_auto(og_checkpoint) *c = NULL;
+	*out = (og_converted){ 0 };
+	OG_TRY(og_checkpoint_open(dir, &c, err));
+	run r = { .plan = p, .dir = dir, .out_dir = out_dir, .o = o, .ctx = ctx, .arena = arena, .out = out, .err = err };
+	return convert(&r, c, level);
+}

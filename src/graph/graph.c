@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The graph's own bookkeeping: values, nodes, shared constants. */
+#include "graph/graph.h"
+
+#include "base/str.h"
+
+const og_attr *og_node_attr(const og_node *n, const char *name)
+{
+	for (size_t i = 0; i < n->nattrs; i++)
+		if (og_streq(n->attrs[i].name, name))
+			return &n->attrs[i];
+	return NULL;
+}
+
+int64_t og_node_int(const og_node *n, const char *name, int64_t fallback)
+{
+	const og_attr *a = og_node_attr(n, name);
+	return a && a->kind == OG_ATTR_INT ? a->i : fallback;
+}
+
+double og_node_float(const og_node *n, const char *name, double fallback)
+{
+	const og_attr *a = og_node_attr(n, name);
+	return a && a->kind == OG_ATTR_FLOAT ? a->f : fallback;
+}
+
+og_val og_model_new_value(og_model *m, og_dtype dtype, int rank, const og_dim *dims)
+{
+	size_t id = m->nvalues ? m->nvalues : 1;
+	if (rank < 0 || rank > OG_RANK_MAX || !og_arena_grow(m->arena, &m->values, &m->values_cap, id + 1, sizeof(og_value)))
+		return OG_NONE;
+	og_value *v = &m->values[id];
+	*v = (og_value){ .dtype = dtype, .rank = rank };
+	for (int i = 0; i < rank; i++)
+		v->dims[i] = dims[i];
+	m->nvalues = id + 1;
+	return (og_val){ (uint32_t)id };
+}
+
+static void *copy_array(og_arena *a, const void *p, size_t n, size_t size)
+{
+	void *q = og_arena_array(a, n ? n : 1, size);
+	if (q && n)
+		memcpy(q, p, n * size);
+	return q;
+}
+
+og_node *og_graph_append(og_model *m, og_graph *g, const char *op, const char *name, const og_val *in, size_t nin, const og_val *out, size_t nout, const og_attr *attrs, size_t nattrs)
+{
+	og_node *n = og_arena_alloc(m->arena, sizeof(*n));
+	if (!n || !og_arena_grow(m->arena, &g->nodes, &g->nodes_cap, g->nnodes + 1, sizeof(*g->nodes)))
+		return NULL;
+	*n = (og_node){ .op = op, .name = name, .nin = nin, .nout = nout, .nattrs = nattrs };
+	n->in = copy_array(m->arena, in, nin, sizeof(*in));
+	n->out = copy_array(m->arena, out, nout, sizeof(*out));
+	n->attrs = copy_array(m->arena, attrs, nattrs, sizeof(*attrs));
+	if (!n->in || !n->out || !n->attrs)
+		return NULL;
+	for (size_t i = 0; i < nattrs; i++)
+		if (attrs[i].kind == OG_ATTR_INTS && !(n->attrs[i].ints = copy_array(m->arena, attrs[i].ints, attrs[i].nints, sizeof(int64_t))))
+			return NULL;
+	for (size_t i = 0; i < nout; i++) {
+		og_value *v = og_model_value(m, out[i]);
+		v->node = n;
+		v->home = g;
+	}
+	g->nodes[g->nnodes++] = n;
+	return n;
+}
+
+static bool same_constant(const og_init *c, og_dtype dtype, int rank, const int64_t *dims, const void *data, uint64_t size)
+{
+	return c->data && c->dtype == dtype && c->rank == rank && c->size == size && (rank == 0 || memcmp(c->dims, dims, (size_t)rank * sizeof(*dims)) == 0)
+	       && memcmp(c->data, data, size) == 0;
+}
+
+/* Small integer constants are known as dims, so that shape arithmetic can be followed. */
+static void know_elements(og_model *m, og_value *v, const og_init *c)
+{
+	uint64_t n = c->size / sizeof(int64_t);
+	if (c->dtype != OG_I64 || c->rank > 1 || n > OG_RANK_MAX)
+		return;
+	og_dim *e = og_arena_array(m->arena, n ? n : 1, sizeof(*e));
+	for (uint64_t i = 0; e && i < n; i++)
+		e[i] = og_dim_int(m->dims, ((const int64_t *)c->data)[i]);
+	v->elems = e;
+	v->nelems = (int)n;
+}
+
+og_val og_model_constant(og_model *m, og_dtype dtype, int rank, const int64_t *dims, const void *data)
+{
+	uint64_t elements = 1, size = 0;
+	og_dim shape[OG_RANK_MAX];
+	for (int i = 0; i < rank; i++) {
+		elements *= (uint64_t)dims[i]; /* our own constants: small */
+		shape[i] = og_dim_int(m->dims, dims[i]);
+	}
+	if (!og_dtype_bytes(dtype, elements, &size))
+		return OG_NONE;
+	for (size_t i = 0; i < m->ninits; i++)
+		if (same_constant(m->inits[i], dtype, rank, dims, data, size))
+			return m->inits[i]->val;
+	og_init *c = og_arena_alloc(m->arena, sizeof(*c));
+	void *copy = copy_array(m->arena, data, size, 1);
+	if (!c || !copy || !og_arena_grow(m->arena, &m->inits, &m->inits_cap, m->ninits + 1, sizeof(*m->inits)))
+		return OG_NONE;
+	*c = (og_init){ .dtype = dtype, .rank = rank, .size = size, .data = copy, .name = og_arena_printf(m->arena, "/constants/%s/%zu", og_dtype_name(dtype), m->ninits) };
+	for (int i = 0; i < rank; i++)
+		c->dims[i] = dims[i];
+	c->val = og_model_new_value(m, dtype, rank, shape);
+	og_value *v = og_model_value(m, c->val);
+	if (!v || !c->name)
+		return OG_NONE;
+	v->name = c->name;
+	v->init = c;
+	v->home = m->main;
+	know_elements(m, v, c);
+	m->inits[m->ninits++] = c;
+	return c->val;
+}

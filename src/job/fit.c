@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One table row a task: the outputs that a model of that task has (one of several names), their rank, the rank of
+ * its first input.  What tells fill-mask from token-classification is the width of the last dim: the vocabulary's. */
+#include "job/fit.h"
+
+#include "base/str.h"
+#include "onnx/reader.h"
+
+#include <math.h>
+
+typedef enum fit_width { ANY, VOCABULARY, NOT_VOCABULARY } fit_width;
+
+static const struct fit_row {
+	const char *task;
+	const char *outputs[3]; /* all of them */
+	const char *instead;    /* of the first, NULL: none */
+	size_t rank;
+	size_t input_rank; /* of input_ids; 0: not judged */
+	fit_width width;
+} rows[] = {
+	{ "feature-extraction", { "last_hidden_state" }, "token_embeddings", 3, 2, ANY },
+	{ "fill-mask", { "logits" }, NULL, 3, 2, VOCABULARY },
+	{ "text-classification", { "logits" }, NULL, 2, 2, ANY },
+	{ "token-classification", { "logits" }, NULL, 3, 2, NOT_VOCABULARY },
+	{ "question-answering", { "start_logits", "end_logits" }, NULL, 2, 2, ANY },
+	{ "multiple-choice", { "logits" }, NULL, 2, 3, ANY },
+};
+
+static og_status add_data(const og_onnx_tensor *t, og_arena *arena, og_fit_facts *out, size_t *cap, og_error *err)
+{
+	for (size_t i = 0; t->external && i < t->nexternal_data; i++) {
+		if (!og_streq(t->external_data[i].key, "location"))
+			continue;
+		const char *name = t->external_data[i].value;
+		for (size_t k = 0; k < out->ndata; k++)
+			if (og_streq(out->data[k], name))
+				return OG_OK;
+		if (!og_arena_grow(arena, &out->data, cap, out->ndata + 1, sizeof(*out->data)))
+			return og_fail_nomem(err);
+		out->data[out->ndata++] = name;
+	}
+	return OG_OK;
+}
+
+og_status og_fit_read(const char *onnx_path, og_arena *arena, og_fit_facts *out, og_error *err)
+{
+	og_onnx_model *m = NULL;
+	size_t cap = 0;
+	*out = (og_fit_facts){ 0 };
+	OG_TRY(og_onnx_read_file(onnx_path, NULL, arena, &m, err));
+	out->model = m;
+	out->opset = (int)og_onnx_opset_of(m->opsets, m->nopsets, "");
+	/* Weights inside subgraphs that lie outside the file are left to the structure check, which names them. */
+	for (size_t i = 0; m->graph && i < m->graph->ninitializers; i++)
+		OG_TRY(add_data(&m->graph->initializers[i], arena, out, &cap, err));
+	return OG_OK;
+}
+
+static const og_onnx_value *find(const og_onnx_value *v, size_t n, const char *name)
+{
+	for (size_t i = 0; name && i < n; i++)
+		if (og_streq(v[i].name, name))
+			return &v[i];
+	return NULL;
+}
+
+static bool has_rank(const og_onnx_value *v, size_t rank)
+{
+	return !v->type || !v->type->has_shape || v->type->rank == rank;
+}
+
+/* NULL: it fits; else the one thing that does not, for the message. */
+static const char *misfit(const og_onnx_graph *g, const struct fit_row *row, const og_fit_wish *w, og_arena *a)
+{
+	for (size_t i = 0; i < OG_COUNT(row->outputs) && row->outputs[i]; i++) {
+		const og_onnx_value *v = find(g->outputs, g->noutputs, row->outputs[i]);
+		if (!v && i == 0)
+			v = find(g->outputs, g->noutputs, row->instead);
+		if (!v)
+			return og_arena_printf(a, "expected an output %s, found %zu others, the first is %s", row->outputs[i], g->noutputs,
+			                       g->noutputs ? g->outputs[0].name : "none");
+		if (!has_rank(v, row->rank))
+			return og_arena_printf(a, "output %s: expected rank %zu, found %zu", v->name, row->rank, v->type->rank);
+		int64_t last = v->type && v->type->has_shape && v->type->rank ? v->type->dims[v->type->rank - 1].value : -1;
+		if (row->width == VOCABULARY && w->vocab_size && last >= 0 && last != w->vocab_size)
+			return og_arena_printf(a, "output %s: expected the vocabulary's width %lld, found %lld", v->name, (long long)w->vocab_size, (long long)last);
+		if (row->width == NOT_VOCABULARY && w->vocab_size && last == w->vocab_size)
+			return og_arena_printf(a, "output %s: expected one figure a label, found the vocabulary's width %lld", v->name, (long long)last);
+	}
+	const og_onnx_value *ids = find(g->inputs, g->ninputs, "input_ids");
+	if (!ids)
+		return og_arena_printf(a, "expected an input input_ids, found %zu others", g->ninputs);
+	if (row->input_rank && !has_rank(ids, row->input_rank))
+		return og_arena_printf(a, "input input_ids: expected rank %zu, found %zu", row->input_rank, ids->type->rank);
+	return NULL;
+}
+
+og_status og_fit_check(const og_fit_facts *f, const og_fit_wish *w, og_checks *out, og_error *err)
+{
+	const struct fit_row *row = NULL;
+	for (size_t i = 0; i < OG_COUNT(rows); i++)
+		if (og_streq(rows[i].task, w->task))
+			row = &rows[i];
+	if (w->opset && f->opset != w->opset)
+		og_check_add(out, "opset.fit", ONNXGATE_VALIDATE_STRUCTURE, ONNXGATE_CHECK_FAIL, f->opset, NAN, "expected opset %d, found %d", w->opset, f->opset);
+	if (row && f->model->graph) {
+		const char *why = misfit(f->model->graph, row, w, out->arena);
+		if (why)
+			og_check_add(out, "task.fit", ONNXGATE_VALIDATE_STRUCTURE, ONNXGATE_CHECK_FAIL, NAN, NAN, "%s: %s", w->task, why);
+		else
+			og_check_add(out, "task.fit", ONNXGATE_VALIDATE_STRUCTURE, ONNXGATE_CHECK_PASS, NAN, NAN, "inputs and outputs are those of %s", w->task);
+	}
+	return out->nomem ? og_fail_nomem(err) : OG_OK;
+}

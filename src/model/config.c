@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The reader of config.json: one pass over the table, one over the document; all faults in one message. */
+#include "model/config.h"
+
+#include "base/buf.h"
+#include "base/limits.h"
+#include "base/str.h"
+
+#include <math.h>
+
+/* ---- activations: transformers.activations.ACT2CLS ---- */
+
+static const struct act_name {
+	const char *name;
+	og_act_kind kind;
+} acts[] = {
+	{ "gelu", OG_ACT_GELU }, { "gelu_python", OG_ACT_GELU }, { "gelu_new", OG_ACT_GELU_TANH }, { "gelu_fast", OG_ACT_GELU_TANH }, { "gelu_pytorch_tanh", OG_ACT_GELU_TANH },
+	{ "gelu_python_tanh", OG_ACT_GELU_TANH }, { "gelu_accurate", OG_ACT_GELU_TANH }, { "gelu_10", OG_ACT_GELU_10 }, { "quick_gelu", OG_ACT_QUICK_GELU },
+	{ "laplace", OG_ACT_LAPLACE }, { "leaky_relu", OG_ACT_LEAKY_RELU }, { "linear", OG_ACT_LINEAR }, { "mish", OG_ACT_MISH }, { "relu", OG_ACT_RELU }, { "relu2", OG_ACT_RELU2 },
+	{ "relu6", OG_ACT_RELU6 }, { "sigmoid", OG_ACT_SIGMOID }, { "silu", OG_ACT_SILU }, { "swish", OG_ACT_SILU }, { "tanh", OG_ACT_TANH },
+};
+
+bool og_act_parse(const char *name, og_act_kind *out)
+{
+	for (size_t i = 0; i < OG_COUNT(acts); i++)
+		if (og_streq(acts[i].name, name)) {
+			*out = acts[i].kind;
+			return true;
+		}
+	return false;
+}
+
+/* ---- keys that cannot change any graph ---- */
+
+static const og_inert common_inert[] = {
+	{ "_name_or_path", "where the config came from" },
+	{ "_commit_hash", "where the config came from" },
+	{ "transformers_version", "which release wrote the config" },
+	{ "architectures", "chooses the task, not the graph" },
+	{ "model_type", "chooses the architecture" },
+	{ "torch_dtype", "the type of the stored weights; the tensors say it themselves" },
+	{ "dtype", "the type of the stored weights; the tensors say it themselves" },
+	{ "_attn_implementation_autoset", "how PyTorch computes attention, not what" },
+	{ "_attn_implementation", "how PyTorch computes attention, not what" },
+	{ "attn_implementation", "how PyTorch computes attention, not what" },
+	{ "id2label", "names of classes; their number is read as num_labels" },
+	{ "label2id", "names of classes" },
+	{ "_num_labels", "old name of num_labels, never read back" },
+	{ "problem_type", "chooses a loss" },
+	{ "finetuning_task", "a note on training" },
+	{ "task_specific_params", "defaults of generation" },
+	{ "initializer_range", "training only" },
+	{ "initializer_factor", "training only" },
+	{ "gradient_checkpointing", "training only" },
+	{ "use_cache", "decoding only" },
+	{ "chunk_size_feed_forward", "memory of PyTorch, same result" },
+	{ "output_attentions", "extra outputs, which an export does not have" },
+	{ "output_hidden_states", "extra outputs, which an export does not have" },
+	{ "output_past", "extra outputs, which an export does not have" },
+	{ "return_dict", "form of PyTorch's result" },
+	{ "torchscript", "form of PyTorch's result" },
+	{ "use_bfloat16", "TPU training" },
+	{ "tf_legacy_loss", "training only" },
+	{ "tie_encoder_decoder", "encoder-decoder pairs only" },
+	{ "cross_attention_hidden_size", "encoder-decoder pairs only" },
+	{ "language", "a note" },
+	{ "tokenizer_class", "the tokenizer's business" },
+	{ "prefix", "the tokenizer's business" },
+	{ "bos_token_id", "the tokenizer's business" },
+	{ "eos_token_id", "the tokenizer's business" },
+	{ "pad_token_id", "the tokenizer's business" },
+	{ "sep_token_id", "the tokenizer's business" },
+	{ "cls_token_id", "the tokenizer's business" },
+	{ "mask_token_id", "the tokenizer's business" },
+	{ "decoder_start_token_id", "generation only" },
+	{ "forced_bos_token_id", "generation only" },
+	{ "forced_eos_token_id", "generation only" },
+	{ "suppress_tokens", "generation only" },
+	{ "begin_suppress_tokens", "generation only" },
+	{ "max_length", "generation only" },
+	{ "min_length", "generation only" },
+	{ "do_sample", "generation only" },
+	{ "early_stopping", "generation only" },
+	{ "num_beams", "generation only" },
+	{ "num_beam_groups", "generation only" },
+	{ "diversity_penalty", "generation only" },
+	{ "temperature", "generation only" },
+	{ "top_k", "generation only" },
+	{ "top_p", "generation only" },
+	{ "typical_p", "generation only" },
+	{ "repetition_penalty", "generation only" },
+	{ "length_penalty", "generation only" },
+	{ "no_repeat_ngram_size", "generation only" },
+	{ "encoder_no_repeat_ngram_size", "generation only" },
+	{ "bad_words_ids", "generation only" },
+	{ "num_return_sequences", "generation only" },
+	{ "output_scores", "generation only" },
+	{ "return_dict_in_generate", "generation only" },
+	{ "remove_invalid_values", "generation only" },
+	{ "exponential_decay_length_penalty", "generation only" },
+	{ "pruned_heads", "empty: nothing was pruned (else refused)" },
+	{ "auto_map", "code of the repository, which is not used (refused when the class wanted is in it)" },
+};
+
+static const struct refusal {
+	const char *key, *why;
+} refused_keys[] = {
+	{ "quantization_config", "quantised weights are not read" },
+};
+
+static bool matches_dropout(const char *key)
+{
+	return og_ends_with(key, "dropout") || og_ends_with(key, "dropout_prob") || og_ends_with(key, "_dropout_rate") || og_ends_with(key, "layerdrop") || og_ends_with(key, "drop_path_rate");
+}
+
+static const char *inert_reason(const og_inert *own, const char *key)
+{
+	for (const og_inert *i = own; i && i->key; i++)
+		if (og_streq(i->key, key))
+			return i->why;
+	for (size_t i = 0; i < OG_COUNT(common_inert); i++)
+		if (og_streq(common_inert[i].key, key))
+			return common_inert[i].why;
+	return matches_dropout(key) ? "training only" : NULL;
+}
+
+static const og_field *find_field(const og_field *fields, const char *key)
+{
+	for (const og_field *f = fields; f->kind != OG_FIELD_END; f++)
+		if (og_streq(f->key, key))
+			return f;
+	return NULL;
+}
+
+og_fate og_config_fate(const og_field *fields, const og_inert *inert, const char *key, const char **why)
+{
+	const og_field *f = find_field(fields, key);
+	*why = f && f->kind == OG_FIELD_ONLY ? f->text : f ? "read" : NULL;
+	if (f)
+		return f->kind == OG_FIELD_ONLY ? OG_FATE_ONLY : OG_FATE_STRUCTURAL;
+	for (size_t i = 0; i < OG_COUNT(refused_keys); i++)
+		if (og_streq(refused_keys[i].key, key)) {
+			*why = refused_keys[i].why;
+			return OG_FATE_REFUSED;
+		}
+	*why = inert_reason(inert, key);
+	return *why ? OG_FATE_INERT : OG_FATE_UNKNOWN;
+}
+
+/* ---- reading ---- */
+
+typedef struct reader {
+	const og_json *doc;
+	uint8_t *out;
+	og_buf faults;
+	og_status status; /* of the first fault */
+} reader;
+
+static void fault(reader *r, og_status status, const char *fmt, ...) OG_PRINTF(3, 4);
+
+static void fault(reader *r, og_status status, const char *fmt, ...)
+{
+	if (r->status == OG_OK)
+		r->status = status;
+	else
+		og_buf_str(&r->faults, "; ");
+	va_list ap;
+	va_start(ap, fmt);
+	og_buf_vprintf(&r->faults, fmt, ap);
+	va_end(ap);
+}
+
+static const char *found(og_json *v)
+{
+	return json_object_to_json_string_ext(v, JSON_C_TO_STRING_PLAIN);
+}
+
+static void store_whole(reader *r, const og_field *f, int64_t v)
+{
+	memcpy(r->out + f->at, &v, sizeof(v));
+}
+
+static void read_dim(reader *r, const og_field *f, og_json *v)
+{
+	int64_t max = f->max ? f->max : OG_DIM_MAX, k = json_object_get_int64(v);
+	if (!json_object_is_type(v, json_type_int))
+		fault(r, ONNXGATE_FORMAT, "%s: expected a whole number, found %.60s", f->key, found(v));
+	else if (k < 1 || k > max)
+		fault(r, ONNXGATE_FORMAT, "%s: expected 1 to %lld, found %.60s", f->key, (long long)max, found(v));
+	else
+		store_whole(r, f, k);
+}
+
+static void read_real(reader *r, const og_field *f, og_json *v)
+{
+	double d = json_object_get_double(v);
+	if (!json_object_is_type(v, json_type_double) && !json_object_is_type(v, json_type_int))
+		fault(r, ONNXGATE_FORMAT, "%s: expected a number, found %.60s", f->key, found(v));
+	else if (!isfinite(d) || d < 0)
+		fault(r, ONNXGATE_FORMAT, "%s: expected a finite number of at least 0, found %.60s", f->key, found(v));
+	else
+		memcpy(r->out + f->at, &d, sizeof(d));
+}
+
+static void read_flag(reader *r, const og_field *f, og_json *v)
+{
+	bool b = json_object_get_boolean(v);
+	if (!json_object_is_type(v, json_type_boolean))
+		fault(r, ONNXGATE_FORMAT, "%s: expected true or false, found %.60s", f->key, found(v));
+	else
+		memcpy(r->out + f->at, &b, sizeof(b));
+}
+
+/* The index of a word in a list of words. */
+static int word_index(const char *words, const char *word)
+{
+	size_t n = strlen(word);
+	int i = 0;
+	for (const char *p = words; n && *p; i++) {
+		size_t k = strcspn(p, " ");
+		if (k == n && memcmp(p, word, n) == 0)
+			return i;
+		p += k + (p[k] == ' ');
+	}
+	return -1;
+}
+
+static void read_choice(reader *r, const og_field *f, og_json *v)
+{
+	int i = json_object_is_type(v, json_type_string) ? word_index(f->text, json_object_get_string(v)) : -1;
+	if (i < 0)
+		fault(r, json_object_is_type(v, json_type_string) ? ONNXGATE_UNSUPPORTED : ONNXGATE_FORMAT, "%s: expected one of %s, found %.60s", f->key, f->text, found(v));
+	else
+		memcpy(r->out + f->at, &i, sizeof(i));
+}
+
+static void store_act(reader *r, const og_field *f, const char *name)
+{
+	og_act_kind kind;
+	if (og_streq(name, "prelu") || og_streq(name, "xielu"))
+		fault(r, ONNXGATE_UNSUPPORTED, "%s: %s has learned weights and is not done", f->key, name);
+	else if (!og_act_parse(name, &kind))
+		fault(r, ONNXGATE_UNSUPPORTED, "%s: activation \"%.60s\" is not known", f->key, name);
+	else
+		memcpy(r->out + f->at, &kind, sizeof(kind));
+}
+
+static void read_act(reader *r, const og_field *f, og_json *v)
+{
+	if (!json_object_is_type(v, json_type_string))
+		fault(r, ONNXGATE_FORMAT, "%s: expected an activation's name, found %.60s", f->key, found(v));
+	else
+		store_act(r, f, json_object_get_string(v));
+}
+
+/* The number of classes: id2label's when it is there, as in PretrainedConfig, else num_labels, else 2. */
+static void read_labels(reader *r, const og_field *f)
+{
+	og_json *names = og_json_get(r->doc, "id2label"), *v = og_json_get(r->doc, f->key);
+	if (names && json_object_is_type(names, json_type_object))
+		store_whole(r, f, json_object_object_length(names));
+	else if (names && !json_object_is_type(names, json_type_null))
+		fault(r, ONNXGATE_FORMAT, "id2label: expected an object, found %.60s", found(names));
+	else if (v)
+		read_dim(r, f, v);
+	else
+		store_whole(r, f, f->whole);
+}
+
+static void read_only(reader *r, const og_field *f, og_json *v)
+{
+	if (!og_streq(found(v), f->text))
+		fault(r, ONNXGATE_UNSUPPORTED, "%s: only %s is done, found %.60s", f->key, f->text, found(v));
+}
+
+static void use_default(reader *r, const og_field *f)
+{
+	bool flag = f->whole != 0;
+	int choice = (int)f->whole;
+	if (!f->optional) {
+		fault(r, ONNXGATE_FORMAT, "%s: missing", f->key);
+		return;
+	}
+	switch (f->kind) {
+	case OG_FIELD_DIM: store_whole(r, f, f->whole); break;
+	case OG_FIELD_REAL: memcpy(r->out + f->at, &f->real, sizeof(f->real)); break;
+	case OG_FIELD_FLAG: memcpy(r->out + f->at, &flag, sizeof(flag)); break;
+	case OG_FIELD_CHOICE: memcpy(r->out + f->at, &choice, sizeof(choice)); break;
+	case OG_FIELD_ACT: store_act(r, f, f->text); break;
+	default: break;
+	}
+}
+
+static void read_field(reader *r, const og_field *f)
+{
+	og_json *v = NULL;
+	if (f->kind == OG_FIELD_LABELS) {
+		read_labels(r, f);
+		return;
+	}
+	if (!json_object_object_get_ex(r->doc, f->key, &v)) {
+		use_default(r, f);
+		return;
+	}
+	switch (f->kind) {
+	case OG_FIELD_DIM: read_dim(r, f, v); break;
+	case OG_FIELD_REAL: read_real(r, f, v); break;
+	case OG_FIELD_FLAG: read_flag(r, f, v); break;
+	case OG_FIELD_CHOICE: read_choice(r, f, v); break;
+	case OG_FIELD_ACT: read_act(r, f, v); break;
+	case OG_FIELD_ONLY: read_only(r, f, v); break;
+	default: break;
+	}
+}
+
+static og_status collect_unknown(const og_json *doc, const og_field *fields, const og_inert *inert, og_arena *arena, og_unknown_keys *unknown, og_error *err)
+{
+	size_t cap = 0;
+	*unknown = (og_unknown_keys){ 0 };
+	json_object_object_foreach(doc, key, value)
+	{
+		(void)value;
+		const char *why;
+		if (og_config_fate(fields, inert, key, &why) != OG_FATE_UNKNOWN)
+			continue;
+		char shown[128];
+		og_str_show(og_str_of(key), shown, sizeof(shown));
+		if (!og_arena_grow(arena, &unknown->keys, &cap, unknown->n + 1, sizeof(*unknown->keys)))
+			return og_fail_nomem(err);
+		unknown->keys[unknown->n++] = og_arena_strdup(arena, shown);
+	}
+	return OG_OK;
+}
+
+og_status og_config_read(const og_json *doc, const og_field *fields, const og_inert *inert, void *out, og_arena *arena, og_unknown_keys *unknown, og_error *err)
+{
+	if (!json_object_is_type(doc, json_type_object))
+		return og_fail(err, ONNXGATE_FORMAT, "config.json: expected an object");
+	reader r = { .doc = doc, .out = out };
+	og_buf_init(&r.faults, 4096);
+	for (const og_field *f = fields; f->kind != OG_FIELD_END; f++)
+		read_field(&r, f);
+	og_status s = r.status;
+	if (s != OG_OK)
+		s = og_fail(err, s, "config.json: %s", r.faults.failed ? "many faults" : og_buf_cstr(&r.faults));
+	og_buf_done(&r.faults);
+	return s == OG_OK ? collect_unknown(doc, fields, inert, arena, unknown, err) : s;
+}
+
+const char *og_config_keys_of(const og_field *fields, const void *config, int64_t v, og_arena *arena)
+{
+	const char *s = "";
+	for (const og_field *f = fields; config && f && f->kind != OG_FIELD_END; f++) {
+		int64_t k;
+		if (f->kind != OG_FIELD_DIM && f->kind != OG_FIELD_LABELS)
+			continue;
+		memcpy(&k, (const uint8_t *)config + f->at, sizeof(k));
+		if (k == v)
+			s = og_arena_printf(arena, "%s%s%s %lld", s, s[0] ? " or " : "", f->key, (long long)v);
+		if (!s)
+			return "";
+	}
+	return s;
+}
+
+og_status og_config_refusals(const og_json *doc, const char *class_name, og_error *err)
+{
+	og_json *heads = og_json_get(doc, "pruned_heads"), *map = og_json_get(doc, "auto_map");
+	for (size_t i = 0; i < OG_COUNT(refused_keys); i++)
+		if (og_json_get(doc, refused_keys[i].key))
+			return og_fail(err, ONNXGATE_UNSUPPORTED, "config.json: %s: %s", refused_keys[i].key, refused_keys[i].why);
+	if (heads && json_object_is_type(heads, json_type_object) && json_object_object_length(heads))
+		return og_fail(err, ONNXGATE_UNSUPPORTED, "config.json: pruned_heads: only {} is done, found %.60s", found(heads));
+	if (!map || !json_object_is_type(map, json_type_object))
+		return OG_OK;
+	json_object_object_foreach(map, key, value)
+	{
+		const char *target = json_object_get_string(value);
+		const char *dot = target ? strrchr(target, '.') : NULL;
+		if (og_starts_with(key, "AutoModel") && (!class_name || og_streq(dot ? dot + 1 : target, class_name))) {
+			og_status s = og_fail(err, ONNXGATE_UNSUPPORTED, "config.json: auto_map: %s is code of the repository (%.80s), which is never run", key, target ? target : "");
+			og_error_hint(err, "convert it where that code may be trusted, then use the ONNX file");
+			return s;
+		}
+	}
+	return OG_OK;
+}

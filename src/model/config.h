@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * config.json, read through a table: each key has one of five fates, and none is guessed.
+ *
+ *   structural, valid           stored in the architecture's struct
+ *   structural, absent          the reference class's default (_OR), or an error
+ *   ONLY, another value         UNSUPPORTED, naming key, found and supported
+ *   inert                       ignored, for a stated reason
+ *   anything else               reported as not understood */
+#ifndef OG_MODEL_CONFIG_H
+#define OG_MODEL_CONFIG_H
+
+#include "base/arena.h"
+#include "codec/json.h"
+
+/* Every spelling of transformers' ACT2FN whose function has no learned weights. */
+typedef enum og_act_kind {
+	OG_ACT_GELU, OG_ACT_GELU_TANH, OG_ACT_GELU_10, OG_ACT_QUICK_GELU, OG_ACT_LAPLACE, OG_ACT_LEAKY_RELU, OG_ACT_LINEAR, OG_ACT_MISH,
+	OG_ACT_RELU, OG_ACT_RELU2, OG_ACT_RELU6, OG_ACT_SIGMOID, OG_ACT_SILU, OG_ACT_TANH
+} og_act_kind;
+bool og_act_parse(const char *name, og_act_kind *out);
+
+typedef enum og_field_kind { OG_FIELD_END, OG_FIELD_DIM, OG_FIELD_REAL, OG_FIELD_FLAG, OG_FIELD_CHOICE, OG_FIELD_ACT, OG_FIELD_LABELS, OG_FIELD_ONLY } og_field_kind;
+
+typedef struct og_field {
+	og_field_kind kind;
+	const char *key;
+	size_t at;        /* offset in the architecture's struct */
+	bool optional;
+	int64_t whole;    /* default of DIM, FLAG, LABELS; index of CHOICE */
+	double real;      /* default of REAL */
+	int64_t max;      /* of DIM; 0: OG_DIM_MAX */
+	const char *text; /* ONLY: the one JSON value that is done; CHOICE: "absolute relative_key"; ACT: default spelling */
+} og_field;
+
+/* The member's C type is checked: int64_t, double, bool, int (CHOICE), og_act_kind. */
+#define OG_AT_(type, member, ctype) (offsetof(type, member) + 0 * sizeof(_Generic(((type *)0)->member, ctype: 1)))
+#define OG_DIM(type, member, key_) { .kind = OG_FIELD_DIM, .key = (key_), .at = OG_AT_(type, member, int64_t) }
+#define OG_DIM_OR(type, member, key_, value) { .kind = OG_FIELD_DIM, .key = (key_), .at = OG_AT_(type, member, int64_t), .optional = true, .whole = (value) }
+#define OG_LAYERS(type, member, key_) { .kind = OG_FIELD_DIM, .key = (key_), .at = OG_AT_(type, member, int64_t), .max = OG_LAYERS_MAX }
+#define OG_LAYERS_OR(type, member, key_, value) { .kind = OG_FIELD_DIM, .key = (key_), .at = OG_AT_(type, member, int64_t), .max = OG_LAYERS_MAX, .optional = true, .whole = (value) }
+#define OG_REAL_OR(type, member, key_, value) { .kind = OG_FIELD_REAL, .key = (key_), .at = OG_AT_(type, member, double), .optional = true, .real = (value) }
+#define OG_FLAG_OR(type, member, key_, value) { .kind = OG_FIELD_FLAG, .key = (key_), .at = OG_AT_(type, member, bool), .optional = true, .whole = (value) }
+#define OG_CHOICE_OR(type, member, key_, names) { .kind = OG_FIELD_CHOICE, .key = (key_), .at = OG_AT_(type, member, int), .optional = true, .text = (names) }
+#define OG_ACT_OR(type, member, key_, name) { .kind = OG_FIELD_ACT, .key = (key_), .at = OG_AT_(type, member, og_act_kind), .optional = true, .text = (name) }
+#define OG_LABELS(type, member) { .kind = OG_FIELD_LABELS, .key = "num_labels", .at = OG_AT_(type, member, int64_t), .optional = true, .whole = 2 }
+#define OG_ONLY(key_, json) { .kind = OG_FIELD_ONLY, .key = (key_), .optional = true, .text = (json) }
+
+typedef struct og_inert { /* a key that cannot change the graph, and why */
+	const char *key, *why;
+} og_inert;
+
+typedef struct og_unknown_keys {
+	const char **keys;
+	size_t n;
+} og_unknown_keys;
+
+/* Fill `out` (the architecture's struct) from the document; all faults are collected in one message.
+ * inert: the architecture's own list (ends with {0}), beside the common one. FORMAT: a wrong type or a value out of
+ * range; UNSUPPORTED: a value that is not done. */
+og_status og_config_read(const og_json *doc, const og_field *fields, const og_inert *inert, void *out, og_arena *arena, og_unknown_keys *unknown, og_error *err) OG_MUST;
+
+typedef enum og_fate { OG_FATE_STRUCTURAL, OG_FATE_ONLY, OG_FATE_INERT, OG_FATE_REFUSED, OG_FATE_UNKNOWN } og_fate;
+/* What happens to a key, and why (a borrowed sentence). */
+og_fate og_config_fate(const og_field *fields, const og_inert *inert, const char *key, const char **why);
+
+/* "hidden_size 384": the keys of the table whose value is v; "" when none. */
+const char *og_config_keys_of(const og_field *fields, const void *config, int64_t v, og_arena *arena);
+
+/* The things that no architecture can do: quantization_config, pruned_heads, and auto_map for the class wanted. */
+og_status og_config_refusals(const og_json *doc, const char *class_name, og_error *err) OG_MUST;
+
+#endif

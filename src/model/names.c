@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Names of tensors: the legacy spelling, and nearness for "did you mean". */
+#include "model/names.h"
+
+#include "base/limits.h"
+#include "base/str.h"
+
+const char *og_name_modern(og_arena *a, const char *name)
+{
+	static const struct {
+		const char *old, *now;
+	} endings[] = { { "LayerNorm.gamma", "weight" }, { "LayerNorm.beta", "bias" } };
+	for (size_t i = 0; i < OG_COUNT(endings); i++)
+		if (og_ends_with(name, endings[i].old)) {
+			size_t stem = strlen(name) - (strlen(strrchr(endings[i].old, '.')) - 1);
+			return og_arena_printf(a, "%.*s%s", (int)stem, name, endings[i].now);
+		}
+	return name;
+}
+
+size_t og_name_distance(const char *a, const char *b, size_t limit)
+{
+	size_t n = strlen(a), m = strlen(b), row[OG_NAME_MAX + 1];
+	if (m > OG_NAME_MAX || (n > m ? n - m : m - n) >= limit)
+		return limit;
+	for (size_t k = 0; k <= m; k++)
+		row[k] = k;
+	for (size_t i = 1; i <= n; i++) {
+		size_t diagonal = row[0], best = row[0] = i;
+		for (size_t k = 1; k <= m; k++) {
+			size_t above = row[k], d = diagonal + (a[i - 1] != b[k - 1]);
+			d = above + 1 < d ? above + 1 : d;
+			d = row[k - 1] + 1 < d ? row[k - 1] + 1 : d;
+			diagonal = above;
+			row[k] = d;
+			best = d < best ? d : best;
+		}
+		if (best >= limit)
+			return limit;
+	}
+	return row[m] < limit ? row[m] : limit;
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The general rewrites of tensor names that from_pretrained makes; no others exist. */
+#ifndef OG_MODEL_NAMES_H
+#define OG_MODEL_NAMES_H
+
+#include "base/arena.h"
+
+/* "…LayerNorm.gamma" → "…LayerNorm.weight", "…LayerNorm.beta" → "…LayerNorm.bias"; else the name itself. NULL: no memory. */
+const char *og_name_modern(og_arena *a, const char *name);
+
+/* How far apart two names are: the number of single-character edits, at most `limit` (then limit). */
+size_t og_name_distance(const char *a, const char *b, size_t limit);
+
+#endif

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * og_tmpfile of base/file.h: whole or not at all. */
+#include "scratch.h"
+
+#include "base/path.h"
+#include "base/str.h"
+
+#include <limits.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void test_tmpfile__appears_only_when_committed(void **state)
+{
+	og_tmpfile *t = NULL;
+	(void)state;
+	scratch_write(scratch("a"), "old");
+	assert_int_equal(og_tmpfile_open(scratch("a"), NULL, &t, NULL), OG_OK);
+	assert_int_equal(og_write_all(og_tmpfile_fd(t), "new", 3, "a", NULL), OG_OK);
+	scratch_expect(scratch("a"), "old");
+	assert_int_equal(og_tmpfile_commit(t, NULL), OG_OK);
+	assert_int_equal(og_tmpfile_commit(t, NULL), OG_OK);
+	scratch_expect(scratch("a"), "new");
+	og_tmpfile_free(t);
+	scratch_expect(scratch("a"), "new");
+	assert_int_equal(scratch_count(scratch_dir), 1);
+}
+
+static void test_tmpfile__is_removed_unless_committed(void **state)
+{
+	og_tmpfile *t = NULL;
+	(void)state;
+	assert_int_equal(og_tmpfile_open(scratch("a"), NULL, &t, NULL), OG_OK);
+	assert_int_equal(scratch_count(scratch_dir), 1);
+	og_tmpfile_free(t);
+	assert_int_equal(scratch_count(scratch_dir), 0);
+	og_tmpfile_free(NULL);
+}
+
+static void test_tmpfile__names(void **state)
+{
+	og_tmpfile *t[20];
+	(void)state;
+	for (int i = 0; i < 20; i++) {
+		const char *name;
+		assert_int_equal(og_tmpfile_open(scratch("m.onnx"), i % 2 ? ".incomplete" : NULL, &t[i], NULL), OG_OK);
+		name = og_path_base(og_tmpfile_path(t[i]));
+		assert_true(og_glob(i % 2 ? "m.onnx.*.incomplete" : ".m.onnx.*.tmp", name));
+	}
+	assert_int_equal(scratch_count(scratch_dir), 20);
+	for (int i = 0; i < 20; i++)
+		og_tmpfile_free(t[i]);
+}
+
+static void test_tmpfile__the_longest_name_works(void **state)
+{
+	char name[NAME_MAX + 2], path[1024];
+	(void)state;
+	memset(name, 0, sizeof name);
+	for (int i = 0; i + 3 <= NAME_MAX; i += 3)
+		memcpy(name + i, "\xe2\x82\xac", 3);
+	snprintf(path, sizeof path, "%s/%s", scratch_dir, name);
+	for (int i = 0; i < 2; i++) {
+		og_auto(og_tmpfile) *t = NULL;
+		const char *base;
+		assert_int_equal(og_tmpfile_open(path, i ? ".incomplete" : NULL, &t, NULL), OG_OK);
+		base = og_path_base(og_tmpfile_path(t));
+		assert_true(og_utf8_valid((const uint8_t *)base, strlen(base)));
+		assert_int_equal(og_tmpfile_commit(t, NULL), OG_OK);
+	}
+	assert_true(og_file_exists(path));
+	assert_int_equal(scratch_count(scratch_dir), 1);
+}
+
+static void test_tmpfile__mode_follows_the_umask(void **state)
+{
+	static const mode_t masks[] = { 022, 002, 077 };
+	(void)state;
+	for (size_t i = 0; i < OG_COUNT(masks); i++) {
+		mode_t old = umask(masks[i]);
+		struct stat st;
+		og_status s = og_file_write(scratch("a"), "x", 1, NULL);
+		umask(old);
+		assert_int_equal(s, OG_OK);
+		assert_int_equal(stat(scratch("a"), &st), 0);
+		assert_int_equal(st.st_mode & 0777, 0666 & ~masks[i]);
+	}
+}
+
+static void test_tmpfile__a_target_without_folder_is_in_this_one(void **state)
+{
+	char *cwd = getcwd(NULL, 0);
+	og_auto(og_tmpfile) *t = NULL;
+	(void)state;
+	assert_int_equal(chdir(scratch_dir), 0);
+	assert_int_equal(og_tmpfile_open("plain", NULL, &t, NULL), OG_OK);
+	assert_int_equal(og_tmpfile_commit(t, NULL), OG_OK);
+	assert_int_equal(chdir(cwd), 0);
+	free(cwd);
+	assert_true(og_file_exists(scratch("plain")));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		SCRATCH_TEST(test_tmpfile__appears_only_when_committed),
+		SCRATCH_TEST(test_tmpfile__is_removed_unless_committed),
+		SCRATCH_TEST(test_tmpfile__names),
+		SCRATCH_TEST(test_tmpfile__the_longest_name_works),
+		SCRATCH_TEST(test_tmpfile__mode_follows_the_umask),
+		SCRATCH_TEST(test_tmpfile__a_target_without_folder_is_in_this_one),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
