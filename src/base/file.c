@@ -132,7 +132,7 @@ og_status og_file_write(const char *path, const void *p, size_t n, og_error *err
 {
 	og_auto(og_tmpfile) *t = NULL;
 	OG_TRY(og_tmpfile_open(path, NULL, &t, err));
-	OG_TRY(og_write_all(og_tmpfile_fd(t), p, n, og_tmpfile_path(t), err));
+	OG_TRY(og_write_all(og_tmpfile_fd(t), p, n, path, err));
 	return og_tmpfile_commit(t, err);
 }
 
@@ -140,7 +140,7 @@ static og_status copy_into(int in, uint64_t size, const char *from, const char *
 {
 	og_auto(og_tmpfile) *t = NULL;
 	OG_TRY(og_tmpfile_open(to, NULL, &t, err));
-	OG_TRY(og_copy_range(in, 0, og_tmpfile_fd(t), 0, size, from, og_tmpfile_path(t), err));
+	OG_TRY(og_copy_range(in, 0, og_tmpfile_fd(t), 0, size, from, to, err));
 	return og_tmpfile_commit(t, err);
 }
 

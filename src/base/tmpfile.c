@@ -68,7 +68,7 @@ static og_status create(og_tmpfile *t, const char *suffix, og_error *err)
 		if (errno != EEXIST && errno != EINTR)
 			break;
 	}
-	return og_fail_errno(err, errno, "create", t->path);
+	return og_fail_errno(err, errno, "create", t->target);
 }
 
 og_status og_tmpfile_open(const char *target, const char *name_suffix, og_tmpfile **out, og_error *err)
@@ -107,7 +107,7 @@ og_status og_tmpfile_commit(og_tmpfile *t, og_error *err)
 		return OG_OK;
 	while (fsync(t->fd))
 		if (errno != EINTR)
-			return og_fail_errno(err, errno, "sync", t->path);
+			return og_fail_errno(err, errno, "sync", t->target);
 	if (rename(t->path, t->target))
 		return og_fail_errno(err, errno, "rename to", t->target);
 	t->committed = true;

@@ -38,6 +38,7 @@ og_status og_cache_check_files(const char *dir, const og_manifest *m, bool diges
 void og_cache_sweep(og_cache *c, const char *own);
 
 /* A manifest as JSON text, and back. name: for messages. The text is hostile: FORMAT or UNSAFE. */
+og_status og_manifest_text(const og_manifest *m, char **out, og_error *err) OG_MUST;
 og_status og_manifest_write(const char *path, const og_manifest *m, og_error *err) OG_MUST;
 og_status og_manifest_parse(const char *name, const void *p, size_t n, og_arena *a, og_manifest **out, og_error *err) OG_MUST;
 /* Of the folder dir, whose key it must carry. */

@@ -41,7 +41,7 @@ static const char **text_at(og_manifest *m, size_t i)
 
 /* ---- writing ---------------------------------------------------------------------------------------- */
 
-og_status og_manifest_write(const char *path, const og_manifest *m, og_error *err)
+og_status og_manifest_text(const og_manifest *m, char **out, og_error *err)
 {
 	og_manifest copy = *m;
 	og_doc d = { false };
@@ -57,9 +57,14 @@ og_status og_manifest_write(const char *path, const og_manifest *m, og_error *er
 	og_doc_set(&d, o, "checks", og_doc_checks(&d, m->checks, m->nchecks));
 	og_doc_set(&d, o, "timings_ms", og_doc_timings(&d, m->timings, m->ntimings));
 	og_doc_set(&d, o, "notes", og_doc_texts(&d, m->notes, m->nnotes));
-	og_autofree char *text = og_doc_text(&d, o, true);
-	if (!text)
-		return og_fail_nomem(err);
+	*out = og_doc_text(&d, o, true);
+	return *out ? OG_OK : og_fail_nomem(err);
+}
+
+og_status og_manifest_write(const char *path, const og_manifest *m, og_error *err)
+{
+	og_autofree char *text = NULL;
+	OG_TRY(og_manifest_text(m, &text, err));
 	size_t n = strlen(text);
 	if (n > OG_JSON_BYTES_MAX)
 		return og_fail(err, ONNXGATE_INTERNAL, "%s: %zu bytes, at most %u", path, n, OG_JSON_BYTES_MAX);

@@ -10,7 +10,7 @@
 
 #include <stdio.h>
 
-enum { IMPORTS_MAX = 256, KEY_MAX = 2200 }; /* opset imports of a file: 6 is much */
+enum { IMPORTS_MAX = 256, ATTRIBUTES_MAX = 256, KEY_MAX = 2200 }; /* opset imports of a file: 6 is much; attributes of a node: 30 is much */
 
 typedef struct ops {
 	og_structure *st;
@@ -66,16 +66,18 @@ static void check_attribute(ops *o, const og_onnx_node *n, const og_onnx_attribu
 
 static void check_attributes(ops *o, const og_onnx_node *n, const og_schema *s, const char *where, bool in_function)
 {
+	if (n->nattributes > ATTRIBUTES_MAX) {
+		og_fault(&o->f, "%s: %zu attributes, more than the limit of %d", where, n->nattributes, ATTRIBUTES_MAX);
+		return;
+	}
 	for (size_t i = 0; i < n->nattributes; i++) {
 		const og_onnx_attribute *a = &n->attributes[i];
 		bool twice = false;
 
 		for (size_t j = 0; j < i && !twice; j++)
 			twice = n->attributes[j].name == a->name;
-		if (twice) {
+		if (twice)
 			og_fault(&o->f, "%s: attribute '%s' is given twice", where, a->name);
-			return; /* also bounds this loop: at most one more than the schema has, or than are distinct */
-		}
 		if (attribute_well_formed(o, a, where, in_function) && s)
 			check_attribute(o, n, a, s, where);
 	}

@@ -104,7 +104,8 @@ static og_status unknown(const cli_command *c, const char *word, og_error *err)
 static og_status bad_value(const cli_command *c, const opt_row *o, const char *value, const char *expected, og_error *err)
 {
 	char shown[80];
-	return og_fail(err, ONNXGATE_INVALID, "%s: --%s: expected %s, found \"%s\"", c->name, o->name, expected, og_str_show(og_str_of(value), shown, sizeof(shown)));
+	return og_fail(err, ONNXGATE_INVALID, "%s: --%s: expected %s, found \"%s\"", c->name, o->name, expected,
+	               og_str_show(og_str_of(value), shown, sizeof(shown)));
 }
 
 static bool among(const char *choices, const char *value)
@@ -138,8 +139,8 @@ static og_status store(const cli_command *c, const opt_row *o, const char *value
 	void *at = (char *)a + o->at;
 	char expected[80];
 	int64_t v = 0;
-	snprintf(expected, sizeof(expected), "%s from %lld to %lld", o->kind == OPT_LIST ? "numbers with commas between them," : "a whole number", (long long)o->min,
-	         (long long)o->max);
+	snprintf(expected, sizeof(expected), "%s from %lld to %lld", o->kind == OPT_LIST ? "numbers with commas between them," : "a whole number",
+	         (long long)o->min, (long long)o->max);
 	switch (o->kind) {
 	case OPT_FLAG:
 		*(bool *)at = true;

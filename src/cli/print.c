@@ -230,8 +230,8 @@ static void print_contents(const cli *c, const onnxgate_inspection *r)
 {
 	printf("%s\nformat      %s\ntensors     %zu\n", shown(r->path), shown(r->format), r->ntensors);
 	for (size_t i = 0; i < r->ntotals; i++)
-		printf("%s%s: %llu tensors, %llu elements, %llu bytes\n", i ? "            " : "totals      ", r->totals[i].dtype, (unsigned long long)r->totals[i].tensors,
-		       (unsigned long long)r->totals[i].elements, (unsigned long long)r->totals[i].bytes);
+		printf("%s%s: %llu tensors, %llu elements, %llu bytes\n", i ? "            " : "totals      ", r->totals[i].dtype,
+		       (unsigned long long)r->totals[i].tensors, (unsigned long long)r->totals[i].elements, (unsigned long long)r->totals[i].bytes);
 	for (size_t i = 0; i < r->nmetadata; i++)
 		printf("%s%s: %s\n", i ? "            " : "metadata    ", r->metadata[i].key, shown(r->metadata[i].value));
 	for (size_t i = 0; c->a.tensors && i < r->ntensors; i++)

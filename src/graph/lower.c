@@ -10,6 +10,7 @@ typedef struct pass {
 	og_model *m;
 	og_graph *g;   /* being rebuilt: nodes are appended here */
 	og_error *err;
+	unsigned serial; /* of the nodes that replace the one at hand: their names */
 } pass;
 
 typedef og_status (*rewrite_fn)(pass *p, og_node *n);
@@ -28,7 +29,7 @@ static og_val emit(pass *p, const char *stem, const char *op, const og_val *in, 
 {
 	const og_value shape = *og_model_value(p->m, like);
 	og_val out = og_model_new_value(p->m, dtype, shape.rank, shape.dims);
-	const char *name = og_arena_printf(p->m->arena, "%s/%s_%u", stem, op, out.id);
+	const char *name = og_arena_printf(p->m->arena, "%s/%s_%u", stem, op, p->serial++);
 	if (!out.id || !name || !og_graph_append(p->m, p->g, op, name, in, nin, &out, 1, attrs, nattrs))
 		return OG_NONE;
 	og_model_value(p->m, out)->name = og_arena_printf(p->m->arena, "%s_output_0", name);
@@ -47,6 +48,7 @@ static og_status rebuild(pass *p, og_graph *g, rewrite_fn rewrite)
 			if (old[i]->attrs[k].graph)
 				OG_TRY(rebuild(p, old[i]->attrs[k].graph, rewrite));
 		p->g = g;
+		p->serial = 0;
 		OG_TRY(rewrite(p, old[i]));
 	}
 	p->g = outer;

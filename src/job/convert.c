@@ -14,7 +14,8 @@ static og_status resolve(og_run *run, og_error *err)
 	double ms = og_now_ms() - t;
 	og_result_timing(run->r, "resolve", ms);
 	if (st == OG_OK)
-		og_result_attempt(run->r, "resolve", "ok", st, ms, "%s, %zu files", run->origin->repo ? run->origin->repo->commit : run->origin->dir, run->origin->nnames);
+		og_result_attempt(run->r, "resolve", "ok", st, ms, "%s, %zu files", run->origin->repo ? run->origin->repo->commit : run->origin->dir,
+		                  run->origin->nnames);
 	else
 		og_result_attempt(run->r, "resolve", "failed", st, ms, "%s", err->message);
 	return st;

@@ -16,8 +16,8 @@ static og_status make_key(og_run *run, char out[65], og_error *err)
 	og_cache_source *sources = NULL;
 	size_t n = 0;
 	OG_TRY(og_origin_sources(run->origin, &sources, &n, err));
-	const char *options = og_arena_printf(run->arena, "external_data=%s;provenance=1;allow_unexpected=%d", run->q->external_data ? run->q->external_data : "auto",
-	                                      run->q->allow_unexpected);
+	const char *external = run->q->external_data ? run->q->external_data : "auto";
+	const char *options = og_arena_printf(run->arena, "external_data=%s;provenance=1;allow_unexpected=%d", external, run->q->allow_unexpected);
 	if (!options)
 		return og_fail_nomem(err);
 	og_cache_key_facts f = { .repo_id = run->origin->id,

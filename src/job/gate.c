@@ -8,9 +8,9 @@
 og_status og_gate_hub(onnxgate *g, og_hub **out, og_error *err)
 {
 	const og_settings *s = g->set;
+	og_hub_options o = { .endpoint = s->endpoint, .cache = s->hub_cache, .token = s->token, .offline = s->offline, .timeout_s = s->timeout_s };
 	if (!g->hub)
-		OG_TRY(og_hub_open(&(og_hub_options){ .endpoint = s->endpoint, .cache = s->hub_cache, .token = s->token, .offline = s->offline, .timeout_s = s->timeout_s },
-		                   &g->ctx, &g->hub, err));
+		OG_TRY(og_hub_open(&o, &g->ctx, &g->hub, err));
 	*out = g->hub;
 	return OG_OK;
 }

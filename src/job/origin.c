@@ -96,7 +96,8 @@ og_status og_origin_fetch_config(og_origin *o, og_error *err)
 {
 	const char *local = NULL;
 	if (!og_origin_has(o, "config.json")) {
-		og_fail(err, ONNXGATE_NOT_FOUND, "%s%s%s: config.json: expected among its %zu files, found none", o->id, o->repo ? "@" : "", o->repo ? o->repo->commit : "", o->nnames);
+		og_fail(err, ONNXGATE_NOT_FOUND, "%s%s%s: config.json: expected among its %zu files, found none", o->id, o->repo ? "@" : "",
+		        o->repo ? o->repo->commit : "", o->nnames);
 		og_error_hint(err, og_origin_has(o, "adapter_config.json") ? "an adapter is not a model: name the base model that it belongs to" :
 		                                                              "a transformers model with safetensors weights is needed");
 		return ONNXGATE_NOT_FOUND;
@@ -141,7 +142,8 @@ og_status og_origin_fetch_sources(og_origin *o, og_error *err)
 	OG_TRY(og_shard_names(local, o->arena, &shards, &n, err));
 	for (size_t i = 0; i < n; i++) {
 		if (!og_origin_has(o, shards[i]))
-			return og_fail(err, ONNXGATE_NOT_FOUND, "%s: %s names the shard %s: expected among the %zu files, found none", o->id, c.index, shards[i], o->nnames);
+			return og_fail(err, ONNXGATE_NOT_FOUND, "%s: %s names the shard %s: expected among the %zu files, found none", o->id, c.index, shards[i],
+			               o->nnames);
 		OG_TRY(og_origin_fetch(o, shards[i], &local, err));
 	}
 	return OG_OK;

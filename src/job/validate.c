@@ -95,7 +95,8 @@ onnxgate_level og_level_passed(const og_checks *checks, onnxgate_level asked)
 
 static void describe(const onnxgate_check_row *row, char *out, size_t cap)
 {
-	int n = snprintf(out, cap, "check %s %s: %s", row->name, row->status == ONNXGATE_CHECK_FAIL ? "failed" : "could not be made", row->detail ? row->detail : "");
+	const char *word = row->status == ONNXGATE_CHECK_FAIL ? "failed" : "could not be made";
+	int n = snprintf(out, cap, "check %s %s: %s", row->name, word, row->detail ? row->detail : "");
 	if (n > 0 && (size_t)n < cap && !isnan(row->value) && !isnan(row->limit))
 		snprintf(out + n, cap - (size_t)n, " (found %.6g, limit %.6g)", row->value, row->limit);
 }
@@ -120,6 +121,6 @@ og_status og_verdict_status(const og_checks *checks, onnxgate_level asked, bool 
 	if (v == ONNXGATE_PASS || allow_unknown)
 		return OG_OK;
 	og_fail(err, ONNXGATE_UNSUPPORTED, "%s: not proved: %s", what, row ? text : "no check of the level that was asked for was made");
-	og_error_hint(err, "mend what the message names (onnxgate doctor shows the runtime), ask for less with --validate structure, or accept it with --allow-unknown");
+	og_error_hint(err, "onnxgate doctor shows whether a runtime is found; --validate structure asks for less; --allow-unknown accepts it as it is");
 	return ONNXGATE_UNSUPPORTED;
 }

@@ -82,6 +82,7 @@ static og_status send_message(ort_runtime *r, og_buf *b, og_error *err)
 {
 	og_rt_end(b);
 	OG_TRY(og_buf_check(b, "request to onnxgate-runtime", err));
+	OG_TRY(og_check_cancel(&(og_context){ .cancel = r->cancel, .threads = 1 }, err)); /* a quick answer is never waited for */
 	return send_bytes(r, b->p, b->n, err);
 }
 

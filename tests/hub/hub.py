@@ -175,6 +175,7 @@ class Faults:
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_version, sys_version = "hub.py", ""
+    disable_nagle_algorithm, wbufsize = True, 1 << 16
 
     def log_message(self, *args):
         pass

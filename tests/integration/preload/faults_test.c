@@ -131,11 +131,11 @@ static void test_faults__without_a_match_nothing_happens(void **state)
 static void test_faults__an_error_leaves_the_old_file_and_no_rubbish(void **state)
 {
 	(void)state;
-	expect_fault("write", "write:1:ENOSPC:model.onnx", "No space left on device", "write 1 ENOSPC /");
-	expect_fault("write", "fsync:1:EIO:model.onnx", "Input/output error", "fsync 1 EIO /");
-	expect_fault("write", "rename:1:EACCES:model.onnx", "Permission denied", "rename 1 EACCES /");
+	expect_fault("write", "write:1:ENOSPC:model.onnx", "write out/model.onnx: No space left on device", "write 1 ENOSPC /");
+	expect_fault("write", "fsync:1:EIO:model.onnx", "sync out/model.onnx: Input/output error", "fsync 1 EIO /");
+	expect_fault("write", "rename:1:EACCES:model.onnx", "rename to out/model.onnx: Permission denied", "rename 1 EACCES /");
 	expect_fault("write", "any:3:EDQUOT:/out/", "Disk quota exceeded", "rename 3 EDQUOT /");
-	expect_fault("copy", "copy_file_range:1:ENOSPC:out", "No space left on device", "copy_file_range 1 ENOSPC /");
+	expect_fault("copy", "copy_file_range:1:ENOSPC:out", "write out/model.onnx: No space left on device", "copy_file_range 1 ENOSPC /");
 }
 
 static void test_faults__the_nth_call_and_all_later_ones(void **state)

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Shape rules: operators that cut out, repeat or count. */
+#include "check/shapes.h"
+
+#include <stdlib.h>
+
+/* ---- split ----------------------------------------------------------------------------------------------- */
+
+/* Sizes of the parts as given, or equal parts of a known dim. */
+static bool split_sizes(og_op *o, og_sdim whole, og_sdim *parts, size_t count)
+{
+	int64_t sizes[OG_VALUES_MAX], each;
+	const og_sdim *values;
+	size_t n;
+
+	if (count > OG_VALUES_MAX)
+		return false;
+	if (og_in_has(o, 1)) {
+		if (!og_in_values(o, 1, &values, &n))
+			return false;
+		if (n != count) {
+			og_clash(o, "%zu sizes for %zu outputs", n, count);
+			return false;
+		}
+		memcpy(parts, values, n * sizeof(*parts));
+	} else if (og_onnx_attr(o->n, "split")) {
+		if (!og_op_ints(o, "split", sizes, OG_VALUES_MAX, &n))
+			return false;
+		if (n != count) {
+			og_clash(o, "%zu sizes for %zu outputs", n, count);
+			return false;
+		}
+		for (size_t i = 0; i < n; i++)
+			parts[i] = og_sdim_of(sizes[i]);
+	} else {
+		if (!og_sdim_static(whole))
+			return false;
+		each = (whole.n + (int64_t)count - 1) / (int64_t)count;
+		if (o->opset < 18 && whole.n % (int64_t)count != 0) {
+			og_clash(o, "%lld elements do not split into %zu equal parts", (long long)whole.n, count);
+			return false;
+		}
+		for (size_t i = 0; i < count; i++)
+			parts[i] = og_sdim_of(i + 1 < count ? each : whole.n - each * (int64_t)(count - 1));
+	}
+	return true;
+}
+
+static bool split_adds_up(og_op *o, og_sdim whole, const og_sdim *parts, size_t count)
+{
+	og_sdim sum = og_sdim_of(0), same;
+
+	for (size_t i = 0; i < count; i++) {
+		if (og_sdim_static(parts[i]) && parts[i].n < 0) {
+			og_clash(o, "part %zu has size %lld", i, (long long)parts[i].n);
+			return false;
+		}
+		sum = og_sdim_add(o->in, sum, parts[i]);
+	}
+	if (og_sdim_merge(whole, sum, &same))
+		return true;
+	og_clash(o, "parts of %lld elements in all, of %lld", (long long)sum.n, (long long)whole.n);
+	return false;
+}
+
+void og_shape_split(og_op *o)
+{
+	const og_sinfo *x = og_in(o, 0);
+	og_sdim dims[OG_RANK_MAX], parts[OG_VALUES_MAX];
+	size_t count = o->n->noutputs;
+	bool known;
+	int axis;
+
+	if (x->rank < 0 || !og_op_axis(o, og_op_int(o, "axis", 0), x->rank, &axis))
+		return;
+	if (og_onnx_attr(o->n, "num_outputs") && og_op_int(o, "num_outputs", 0) != (int64_t)count) {
+		og_clash(o, "num_outputs %lld, and %zu outputs", (long long)og_op_int(o, "num_outputs", 0), count);
+		return;
+	}
+	known = split_sizes(o, x->dims[axis], parts, count);
+	if (o->clashed || (known && !split_adds_up(o, x->dims[axis], parts, count)))
+		return;
+	memcpy(dims, x->dims, (size_t)x->rank * sizeof(*dims));
+	for (size_t i = 0; i < count; i++) {
+		dims[axis] = known ? parts[i] : og_sdim_none(o->in);
+		og_out_shape(o, i, x->rank, dims);
+	}
+}
+
+/* ---- slice ----------------------------------------------------------------------------------------------- */
+
+typedef struct cut {
+	const og_sdim *starts, *ends;
+	int64_t axes[OG_VALUES_MAX], steps[OG_VALUES_MAX];
+	size_t n;
+	og_sdim start_numbers[OG_VALUES_MAX], end_numbers[OG_VALUES_MAX];
+} cut;
+
+static bool cut_from_attributes(const og_op *o, cut *c)
+{
+	int64_t numbers[OG_VALUES_MAX];
+	size_t n;
+
+	if (!og_op_ints(o, "starts", numbers, OG_VALUES_MAX, &c->n))
+		return false;
+	for (size_t i = 0; i < c->n; i++)
+		c->start_numbers[i] = og_sdim_of(numbers[i]);
+	if (!og_op_ints(o, "ends", numbers, OG_VALUES_MAX, &n) || n != c->n)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		c->end_numbers[i] = og_sdim_of(numbers[i]);
+	c->starts = c->start_numbers;
+	c->ends = c->end_numbers;
+	return true;
+}
+
+/* false: not known well enough to say which dims are cut. */
+static bool read_cut(const og_op *o, cut *c)
+{
+	size_t n = 0;
+	bool given;
+
+	if (o->opset < 10) {
+		if (!cut_from_attributes(o, c))
+			return false;
+	} else if (!og_in_values(o, 1, &c->starts, &c->n) || !og_in_values(o, 2, &c->ends, &n) || n != c->n) {
+		return false;
+	}
+	if (!og_op_axes(o, "axes", 3, c->axes, &n, &given) || (given && n != c->n))
+		return false;
+	for (size_t i = 0; !given && i < c->n; i++)
+		c->axes[i] = (int64_t)i;
+	for (size_t i = 0; i < c->n; i++)
+		c->steps[i] = 1;
+	return !og_in_has(o, 4) || (og_in_numbers(o, 4, c->steps, &n) && n == c->n);
+}
+
+static int64_t clamp(int64_t v, int64_t low, int64_t high)
+{
+	return v < low ? low : v > high ? high : v;
+}
+
+static og_sdim cut_size(og_infer *in, og_sdim size, og_sdim start, og_sdim end, int64_t step)
+{
+	int64_t a, b;
+
+	if (og_sdim_static(start) && start.n == 0 && step == 1 && og_sdim_static(end) && end.n >= INT32_MAX && !og_sdim_static(size))
+		return size; /* all of it, as exporters write it */
+	if (og_sdim_static(start) && start.n == 0 && step == 1 && og_sdim_same(size, end))
+		return size;
+	if (!og_sdim_static(size) || !og_sdim_static(start) || !og_sdim_static(end) || step == 0 || step == INT64_MIN)
+		return og_sdim_none(in);
+	a = start.n < 0 ? start.n + size.n : start.n;
+	b = end.n < 0 && end.n > INT64_MIN + size.n ? end.n + size.n : end.n;
+	if (step > 0) {
+		a = clamp(a, 0, size.n);
+		b = clamp(b, 0, size.n);
+		return og_sdim_of(b > a ? (b - a - 1) / step + 1 : 0);
+	}
+	a = clamp(a, -1, size.n - 1);
+	b = clamp(b, -1, size.n - 1);
+	return og_sdim_of(a > b ? (a - b - 1) / -step + 1 : 0);
+}
+
+/* The contents of a sliced shape. */
+static void cut_values(og_op *o, const cut *c)
+{
+	const og_sdim *values;
+	og_sdim out[OG_VALUES_MAX];
+	int64_t a, b, step = c->steps[0];
+	size_t n, count = 0;
+
+	if (c->n != 1 || og_in_rank(o, 0) != 1 || !og_in_values(o, 0, &values, &n) || !og_sdim_static(c->starts[0]) || !og_sdim_static(c->ends[0]) || step == 0 ||
+	    llabs(step) > OG_VALUES_MAX)
+		return;
+	a = clamp(c->starts[0].n, -(int64_t)n - 1, (int64_t)n);
+	b = clamp(c->ends[0].n, -(int64_t)n - 1, (int64_t)n);
+	a = a < 0 ? a + (int64_t)n : a;
+	b = b < 0 ? b + (int64_t)n : b;
+	a = step > 0 ? clamp(a, 0, (int64_t)n) : clamp(a, -1, (int64_t)n - 1);
+	for (; (step > 0 ? a < b : a > b) && a >= 0; a += step)
+		out[count++] = values[a];
+	og_out_values(o, 0, out, count);
+}
+
+void og_shape_slice(og_op *o)
+{
+	const og_sinfo *x = og_in(o, 0);
+	og_sdim dims[OG_RANK_MAX];
+	cut c = { 0 };
+
+	if (x->rank < 0)
+		return;
+	memcpy(dims, x->dims, (size_t)x->rank * sizeof(*dims));
+	if (!read_cut(o, &c)) {
+		for (int d = 0; d < x->rank; d++)
+			dims[d] = og_sdim_none(o->in);
+		og_out_shape(o, 0, x->rank, dims);
+		return;
+	}
+	for (size_t i = 0; i < c.n; i++) {
+		int axis;
+
+		if (!og_op_axis(o, c.axes[i], x->rank, &axis))
+			return;
+		dims[axis] = cut_size(o->in, dims[axis], c.starts[i], c.ends[i], c.steps[i]);
+	}
+	og_out_shape(o, 0, x->rank, dims);
+	cut_values(o, &c);
+}
+
+/* ---- tile, pad ------------------------------------------------------------------------------------------- */
+
+void og_shape_tile(og_op *o)
+{
+	const og_sinfo *x = og_in(o, 0);
+	const og_sdim *repeats;
+	og_sdim dims[OG_RANK_MAX];
+	size_t n = 0;
+	bool known = o->opset >= 6 && og_in_values(o, 1, &repeats, &n);
+
+	if (x->rank < 0)
+		return;
+	if (known && n != (size_t)x->rank) {
+		og_clash(o, "%zu repeats for a tensor with %d dims", n, x->rank);
+		return;
+	}
+	for (int d = 0; d < x->rank; d++)
+		dims[d] = known ? og_sdim_mul(o->in, x->dims[d], repeats[d]) : og_sdim_none(o->in);
+	og_out_shape(o, 0, x->rank, dims);
+}
+
+static bool read_pads(const og_op *o, og_sdim *pads, size_t *n)
+{
+	int64_t numbers[2 * OG_RANK_MAX];
+	const og_sdim *values;
+
+	if (o->opset >= 11) {
+		if (og_in_has(o, 3) || !og_in_values(o, 1, &values, n) || *n > 2 * OG_RANK_MAX)
+			return false;
+		memcpy(pads, values, *n * sizeof(*pads));
+		return true;
+	}
+	if (!og_op_ints(o, o->opset >= 2 ? "pads" : "paddings", numbers, OG_COUNT(numbers), n))
+		return false;
+	for (size_t i = 0; i < *n; i++)
+		pads[i] = og_sdim_of(numbers[i]);
+	return true;
+}
+
+void og_shape_pad(og_op *o)
+{
+	const og_sinfo *x = og_in(o, 0);
+	og_sdim dims[OG_RANK_MAX], pads[2 * OG_RANK_MAX];
+	size_t n = 0;
+	bool known = read_pads(o, pads, &n);
+
+	if (x->rank < 0)
+		return;
+	if (known && n != 2 * (size_t)x->rank) {
+		og_clash(o, "%zu pads for a tensor with %d dims", n, x->rank);
+		return;
+	}
+	for (int d = 0; d < x->rank; d++)
+		dims[d] = known ? og_sdim_add(o->in, og_sdim_add(o->in, x->dims[d], pads[d]), pads[d + x->rank]) : og_sdim_none(o->in);
+	for (int d = 0; d < x->rank; d++) {
+		if (og_sdim_static(dims[d]) && dims[d].n < 0) {
+			og_clash(o, "dim %d becomes %lld", d, (long long)dims[d].n);
+			return;
+		}
+	}
+	og_out_shape(o, 0, x->rank, dims);
+}
+
+/* ---- one-hot, top-k, non-zero ----------------------------------------------------------------------------- */
+
+void og_shape_onehot(og_op *o)
+{
+	const og_sinfo *x = og_in(o, 0);
+	const og_sdim *depth;
+	og_sdim dims[OG_RANK_MAX];
+	int axis, from = 0;
+	size_t n;
+
+	if (x->rank < 0 || x->rank >= OG_RANK_MAX || !og_op_axis(o, og_op_int(o, "axis", -1), x->rank + 1, &axis))
+		return;
+	for (int d = 0; d <= x->rank; d++) {
+		if (d != axis)
+			dims[d] = x->dims[from++];
+		else
+			dims[d] = og_in_values(o, 1, &depth, &n) && n == 1 ? depth[0] : og_sdim_none(o->in);
+	}
+	og_out_shape(o, 0, x->rank + 1, dims);
+}
+
+void og_shape_topk(og_op *o)
+{
+	const og_sinfo *x = og_in(o, 0);
+	const og_sdim *k;
+	og_sdim dims[OG_RANK_MAX];
+	size_t n;
+	int axis;
+
+	if (x->rank < 0 || !og_op_axis(o, og_op_int(o, "axis", -1), x->rank, &axis))
+		return;
+	memcpy(dims, x->dims, (size_t)x->rank * sizeof(*dims));
+	if (o->opset < 10)
+		dims[axis] = og_sdim_of(og_op_int(o, "k", 0));
+	else
+		dims[axis] = og_in_values(o, 1, &k, &n) && n == 1 ? k[0] : og_sdim_none(o->in);
+	og_out_shape(o, 0, x->rank, dims);
+	og_out_shape(o, 1, x->rank, dims);
+}
+
+void og_shape_nonzero(og_op *o)
+{
+	int rank = og_in_rank(o, 0);
+
+	og_out_shape(o, 0, 2, (og_sdim[]){ rank >= 0 ? og_sdim_of(rank) : og_sdim_none(o->in), og_sdim_none(o->in) });
+}
