@@ -52,11 +52,11 @@ static bool split_adds_up(og_op *o, og_sdim whole, const og_sdim *parts, size_t 
 	og_sdim sum = og_sdim_of(0), same;
 
 	for (size_t i = 0; i < count; i++) {
-		if (og_sdim_static(parts[i]) && parts[i].n < 0) {
-			og_clash(o, "part %zu has size %lld", i, (long long)parts[i].n);
-			return false;
-		}
 		sum = og_sdim_add(o->in, sum, parts[i]);
+	}
+	for (size_t i = 0; i < count; i++) {
+		if (og_sdim_static(parts[i]) && parts[i].n < 0) /* stands in branches that are never taken */
+			sum = og_sdim_none(o->in);
 	}
 	if (og_sdim_merge(whole, sum, &same))
 		return true;
@@ -83,7 +83,7 @@ void og_shape_split(og_op *o)
 		return;
 	memcpy(dims, x->dims, (size_t)x->rank * sizeof(*dims));
 	for (size_t i = 0; i < count; i++) {
-		dims[axis] = known ? parts[i] : og_sdim_none(o->in);
+		dims[axis] = known && !(og_sdim_static(parts[i]) && parts[i].n < 0) ? parts[i] : og_sdim_none(o->in);
 		og_out_shape(o, i, x->rank, dims);
 	}
 }

@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-/* Read by the plan beside config.json: a sentence-transformers folder says its task there. */
-static const char *const deciding[] = { "modules.json", "config_sentence_transformers.json", "sentence_bert_config.json" };
+/* Read by the plan beside config.json: whether this is a sentence-transformers folder, or an adapter. */
+static const char *const deciding[] = { "modules.json", "adapter_config.json" };
 
 /* Weights that others publish and that cannot be read yet, for the message. */
 static const char *const foreign_weights[] = { "pytorch_model.bin", "pytorch_model.bin.index.json", "tf_model.h5", "flax_model.msgpack" };
