@@ -48,6 +48,7 @@ typedef struct emission {
 	size_t buffer_caps[WORKERS_MAX];
 	pthread_mutex_t mutex;
 	pthread_cond_t moved;
+	pthread_mutex_t writing; /* file systems admit one writer of a file at a time; waiting here sleeps, waiting there spins */
 	uint64_t written;
 	bool stopped; /* a worker failed: the follower must not wait for it */
 } emission;
@@ -81,18 +82,33 @@ static og_status fill_buffer(emission *e, int worker, const piece *p, og_error *
 	return og_init_fill(p->segment->init, p->begin / width, (p->begin + p->size) / width, e->buffers[worker], &e->scratch[worker], err);
 }
 
-static og_status write_piece(emission *e, int worker, const piece *p, og_error *err)
+/* Where a piece comes from: the head, a run of the source that the kernel can copy, or a buffer that has to be filled. */
+static bool is_copy(const piece *p, const og_tensor **t, uint64_t *from)
+{
+	return p->segment->init && og_init_is_copy(p->segment->init, t, from) && (*t)->source->fd >= 0;
+}
+
+static og_status put(emission *e, int worker, const piece *p, og_error *err)
 {
 	output *o = e->out;
-	const og_segment *s = p->segment;
 	const og_tensor *t;
 	uint64_t from;
-	if (!s->init)
-		return og_pwrite_all(o->fd, e->layout->head.p + s->head + p->begin, p->size, p->at, o->path, err);
-	if (og_init_is_copy(s->init, &t, &from) && t->source->fd >= 0)
+	if (is_copy(p, &t, &from))
 		return og_copy_range(t->source->fd, from + p->begin, o->fd, p->at, p->size, t->source->name, o->path, err);
-	OG_TRY(fill_buffer(e, worker, p, err));
-	return og_pwrite_all(o->fd, e->buffers[worker], p->size, p->at, o->path, err);
+	const uint8_t *bytes = p->segment->init ? e->buffers[worker] : e->layout->head.p + p->segment->head + p->begin;
+	return og_pwrite_all(o->fd, bytes, p->size, p->at, o->path, err);
+}
+
+static og_status write_piece(emission *e, int worker, const piece *p, og_error *err)
+{
+	const og_tensor *t;
+	uint64_t from;
+	if (p->segment->init && !is_copy(p, &t, &from))
+		OG_TRY(fill_buffer(e, worker, p, err));
+	pthread_mutex_lock(&e->writing);
+	og_status s = put(e, worker, p, err);
+	pthread_mutex_unlock(&e->writing);
+	return s;
 }
 
 static void settle(emission *e, piece *p, bool good)
@@ -166,6 +182,8 @@ static og_status run_item(void *arg, int worker, size_t item, og_error *err)
 	og_status s = og_check_cancel(e->ctx, err);
 	if (s == OG_OK)
 		s = write_piece(e, worker, p, err);
+	if (s == OG_OK) /* the disk begins now; the fsync at the end then waits for the rest only. A hint: its failure means nothing. */
+		sync_file_range(e->out->fd, (off_t)p->at, (off_t)p->size, SYNC_FILE_RANGE_WRITE);
 	settle(e, p, s == OG_OK);
 	return s;
 }
@@ -201,6 +219,7 @@ static og_status emit_file(const og_model *m, const og_layout *l, output *o, boo
 	e->first = opt->digest ? 1 : 0;
 	pthread_mutex_init(&e->mutex, NULL);
 	pthread_cond_init(&e->moved, NULL);
+	pthread_mutex_init(&e->writing, NULL);
 	int threads = og_context_threads(ctx);
 	threads = (threads < WORKERS_MAX ? threads : WORKERS_MAX - 1) + (int)e->first; /* the follower has a thread of its own */
 	og_status s = og_pool_run(threads, o->npieces + e->first, run_item, e, err);
@@ -210,6 +229,7 @@ static og_status emit_file(const og_model *m, const og_layout *l, output *o, boo
 	}
 	pthread_mutex_destroy(&e->mutex);
 	pthread_cond_destroy(&e->moved);
+	pthread_mutex_destroy(&e->writing);
 	return s == OG_OK ? og_tmpfile_commit(o->tmp, err) : s;
 }
 

@@ -378,6 +378,8 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	signal(SIGINT, SIG_IGN); /* an interruption is the caller's to handle: it then closes the socket */
+	/* ONNX Runtime 1.32 keeps an id and a store of events under ~/.cache, and would send them; DisableTelemetryEvents comes too late. */
+	setenv("ORT_DISABLE_TELEMETRY", "1", 1);
 	og_buf_init(&s.answer, OG_RT_MESSAGE_MAX);
 	while (serve(&s))
 		;

@@ -249,6 +249,17 @@ static og_status get_json(og_hub *h, const og_hub_repo *r, const char *url, og_h
 	return og_json_parse(a->url, a->body.p, a->body.n, out, err);
 }
 
+og_status og_hub_read_info(const og_json *info, og_hub_repo *r, og_arena *arena, bool *complete, og_error *err)
+{
+	r->commit = hex_member(arena, info, "sha", 40);
+	if (!r->commit)
+		return og_fail(err, ONNXGATE_FORMAT, "\"sha\": expected a commit of 40 hex digits");
+	if (og_is_hex(r->revision, 40) && !og_streq(r->revision, r->commit))
+		return og_fail(err, ONNXGATE_MISMATCH, "asked for commit %s, the answer is about %s", r->revision, r->commit);
+	read_facts(info, r, arena);
+	return read_siblings(info, r, arena, complete, err);
+}
+
 static og_status ask_info(og_hub *h, og_hub_repo *r, og_arena *arena, bool *complete, og_error *err)
 {
 	og_auto_answer a = { 0 };
@@ -259,13 +270,7 @@ static og_status ask_info(og_hub *h, og_hub_repo *r, og_arena *arena, bool *comp
 	if (!url)
 		return og_fail_nomem(err);
 	OG_TRY(get_json(h, r, url, &a, &info, err));
-	r->commit = hex_member(arena, info, "sha", 40);
-	if (!r->commit)
-		return og_fail(err, ONNXGATE_FORMAT, "%s: \"sha\": expected a commit of 40 hex digits", a.url);
-	if (og_is_hex(r->revision, 40) && !og_streq(r->revision, r->commit))
-		return og_fail(err, ONNXGATE_MISMATCH, "%s: asked for commit %s, the answer is about %s", a.url, r->revision, r->commit);
-	read_facts(info, r, arena);
-	og_status s = read_siblings(info, r, arena, complete, err);
+	og_status s = og_hub_read_info(info, r, arena, complete, err);
 	if (s != OG_OK)
 		og_error_prefix(err, "%s", a.url);
 	return s;
@@ -274,7 +279,7 @@ static og_status ask_info(og_hub *h, og_hub_repo *r, og_arena *arena, bool *comp
 /* ---- tree ------------------------------------------------------------------------------------------- */
 
 /* The target of rel="next" in a Link header, or NULL. */
-static char *next_page(og_arena *a, const char *link)
+char *og_hub_next_page(og_arena *a, const char *link)
 {
 	for (const char *p = link; p && (p = strchr(p, '<')); p++) {
 		size_t n = strcspn(p + 1, ">");
@@ -287,7 +292,7 @@ static char *next_page(og_arena *a, const char *link)
 	return NULL;
 }
 
-static og_status read_page(const og_json *page, og_hub_repo *r, size_t *cap, og_arena *a, og_error *err)
+og_status og_hub_read_page(const og_json *page, og_hub_repo *r, size_t *cap, og_arena *a, og_error *err)
 {
 	if (!json_object_is_type(page, json_type_array))
 		return og_fail(err, ONNXGATE_FORMAT, "expected an array of files");
@@ -321,12 +326,12 @@ static og_status ask_tree(og_hub *h, og_hub_repo *r, og_arena *arena, og_error *
 		if (pages == OG_HUB_PAGES_MAX)
 			return og_fail(err, ONNXGATE_FORMAT, "%s: the listing has more than %d pages", r->repo_id, OG_HUB_PAGES_MAX);
 		OG_TRY(get_json(h, r, url, &a, &page, err));
-		og_status s = read_page(page, r, &cap, arena, err);
+		og_status s = og_hub_read_page(page, r, &cap, arena, err);
 		if (s != OG_OK) {
 			og_error_prefix(err, "%s", a.url);
 			return s;
 		}
-		url = next_page(arena, a.header[OG_H_LINK]);
+		url = og_hub_next_page(arena, a.header[OG_H_LINK]);
 	}
 	return OG_OK;
 }

@@ -316,12 +316,14 @@ og_status og_hub_link(const og_hub *h, const og_hub_repo *r, const char *path, c
 	if (!entry || !blob || !draft || !og_buf_cstr(&target))
 		return og_fail_nomem(err);
 	OG_TRY(make_parent(entry, err));
-	if (symlink(og_buf_cstr(&target), draft)) {
-		int e = errno;
-		if (e == EPERM || e == ENOSYS || e == EOPNOTSUPP) /* a disk without links: the snapshot holds the file itself, as Python does it */
-			return og_file_copy(blob, entry, err);
-		return og_fail_errno(err, e, "link", draft);
-	}
+	if (!symlink(og_buf_cstr(&target), entry)) /* the usual case: nothing stands there, no draft is needed */
+		return OG_OK;
+	if (errno == EPERM || errno == ENOSYS || errno == EOPNOTSUPP) /* a disk without links: the snapshot holds the file itself, as Python does it */
+		return og_file_copy(blob, entry, err);
+	if (errno != EEXIST)
+		return og_fail_errno(err, errno, "link", entry);
+	if (symlink(og_buf_cstr(&target), draft))
+		return og_fail_errno(err, errno, "link", draft);
 	og_status s = og_rename(draft, entry, err);
 	if (s != OG_OK)
 		unlink(draft);

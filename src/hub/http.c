@@ -13,6 +13,7 @@
 #include <curl/curl.h>
 #include <dlfcn.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <strings.h>
 #include <time.h>
@@ -403,6 +404,27 @@ static og_status transfer_fault(og_hub *h, const transfer *t, CURLcode c, const 
 	return ONNXGATE_NETWORK;
 }
 
+/* libcurl's TLS may write to a closed connection, and the signal of that would end a program that has not asked for it.
+ * It is held back in this thread only, and dropped if it came. */
+static CURLcode perform(CURL *easy)
+{
+	sigset_t pipe, old, pending;
+	const struct timespec at_once = { 0 };
+
+	sigemptyset(&pipe);
+	sigaddset(&pipe, SIGPIPE);
+	sigpending(&pending);
+	bool ours = !sigismember(&pending, SIGPIPE) && !pthread_sigmask(SIG_BLOCK, &pipe, &old);
+	CURLcode c = lib.curl_easy_perform_(easy);
+	if (ours) {
+		sigpending(&pending);
+		if (sigismember(&pending, SIGPIPE))
+			sigtimedwait(&pipe, NULL, &at_once);
+		pthread_sigmask(SIG_SETMASK, &old, NULL);
+	}
+	return c;
+}
+
 static og_status hop(og_hub *h, const char *what, const char *url, const og_origin *origin, const og_sink *sink, long time_ms, og_http_answer *a, bool *again,
 		     og_error *err)
 {
@@ -417,7 +439,7 @@ static og_status hop(og_hub *h, const char *what, const char *url, const og_orig
 	if (set_headers(h, &t, origin, &list)) {
 		h->requests++;
 		og_log(h->ctx, ONNXGATE_LOG_DEBUG, "GET %s", a->url);
-		c = lib.curl_easy_perform_(h->http->easy);
+		c = perform(h->http->easy);
 	}
 	lib.curl_easy_setopt_(h->http->easy, CURLOPT_HTTPHEADER, NULL);
 	lib.curl_slist_free_all_(list);

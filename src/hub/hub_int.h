@@ -101,6 +101,10 @@ char *og_hub_quote(og_arena *a, const char *s, bool keep_slash); /* percent-enco
 og_status og_hub_refusal(const og_hub *h, const char *repo_id, const char *revision, const char *path, const og_http_answer *a, og_error *err) OG_MUST;
 /* Fills commit, files and what the Hub says. */
 og_status og_hub_ask(og_hub *h, og_hub_repo *r, og_arena *arena, og_error *err) OG_MUST;
+/* The parts of it. *complete false: the tree must be asked. A page adds to r->files; the next page's URL or NULL. */
+og_status og_hub_read_info(const og_json *info, og_hub_repo *r, og_arena *arena, bool *complete, og_error *err) OG_MUST;
+og_status og_hub_read_page(const og_json *page, og_hub_repo *r, size_t *cap, og_arena *a, og_error *err) OG_MUST;
+char *og_hub_next_page(og_arena *a, const char *link);
 /* Names, digests, order: every listing passes here, whether from the Hub or from the cache. */
 og_status og_hub_check_files(const char *where, og_hub_file *files, size_t n, og_error *err) OG_MUST;
 

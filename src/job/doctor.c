@@ -84,7 +84,7 @@ static void runtime(findings *f, onnxgate *g)
 	if (st != OG_OK) {
 		row(f, "runtime", "missing", NULL, og_arena_strdup(f->arena, e.message));
 		if (e.hint[0])
-			row(f, "runtime", "hint", NULL, og_arena_strdup(f->arena, e.hint));
+			row(f, "runtime hint", "hint", NULL, og_arena_strdup(f->arena, e.hint));
 		return;
 	}
 	row(f, "runtime", "ok", og_arena_strdup(f->arena, og_runtime_version(rt)), og_arena_strdup(f->arena, og_runtime_library(rt)));
@@ -102,7 +102,7 @@ static void curl(findings *f)
 		if (!found)
 			continue;
 		memcpy(&version, &found, sizeof(version));
-		row(f, "libcurl", "ok", og_arena_strdup(f->arena, version()), og_arena_printf(f->arena, "%s, built for %s", names[i], LIBCURL_VERSION));
+		row(f, "libcurl", "ok", og_arena_strndup(f->arena, version(), strcspn(version(), " ")), og_arena_printf(f->arena, "%s, built for %s", names[i], LIBCURL_VERSION));
 		return; /* stays loaded: it does not like to be unloaded */
 	}
 	row(f, "libcurl", "missing", NULL, "libcurl.so.4 cannot be loaded: only --offline works; install the package libcurl4");

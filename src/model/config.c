@@ -184,9 +184,10 @@ static void store_whole(reader *r, const og_field *f, int64_t v)
 static void read_dim(reader *r, const og_field *f, og_json *v)
 {
 	int64_t max = f->max ? f->max : OG_DIM_MAX, k = json_object_get_int64(v);
-	if (!json_object_is_type(v, json_type_int))
+	bool huge = json_object_is_type(v, json_type_double) && !strpbrk(found(v), ".eEnN"); /* digits beyond 64 bits */
+	if (!json_object_is_type(v, json_type_int) && !huge)
 		fault(r, ONNXGATE_FORMAT, "%s: expected a whole number, found %.60s", f->key, found(v));
-	else if (k < 1 || k > max)
+	else if (huge || k < 1 || k > max)
 		fault(r, ONNXGATE_FORMAT, "%s: expected 1 to %lld, found %.60s", f->key, (long long)max, found(v));
 	else
 		store_whole(r, f, k);

@@ -19,7 +19,7 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 BUILD = os.path.abspath(os.environ.get("ONNXGATE_TEST_BUILD", os.path.join(ROOT, "build")))
 PROGRAM = os.path.join(BUILD, "onnxgate")
 FAULTS = os.path.join(BUILD, "tests", "integration", "preload", "og_faults.so")
-VALIDATE = os.path.join(HERE, "validate_json.py")
+VALIDATE = os.environ.get("ONNXGATE_TEST_VALIDATE", os.path.join(HERE, "validate_json.py"))
 TIMEOUT = float(os.environ.get("ONNXGATE_TEST_TIMEOUT", "120"))
 
 

@@ -108,7 +108,7 @@ def bert(folder, seed=1, architecture=None, config=None, shards=0, weights=True)
     named = tensors(head_shapes(CONFIG, architecture) if architecture else shapes(CONFIG), seed)
     write(folder, "config.json", json.dumps(c, indent=2))
     write(folder, "README.md", README)
-    write(folder, "vocab.txt", "".join(f"[{i}]\n" for i in range(c.get("vocab_size") if isinstance(c.get("vocab_size"), int) else 40)))
+    write(folder, "vocab.txt", "".join(f"[{i}]\n" for i in range(CONFIG["vocab_size"])))
     write(folder, "tokenizer_config.json", json.dumps({"model_max_length": 32, "tokenizer_class": "BertTokenizer"}))
     if weights and shards:
         write_shards(folder, named, shards)

@@ -22,7 +22,8 @@ def main():
         loader.testNamePatterns = [f"*{k}*" for k in a.k]
     suite = loader.discover(here, pattern="test_*.py")
     result = unittest.TextTestRunner(verbosity=2 if a.v else 1, buffer=False).run(suite)
-    bad = len(result.failures) + len(result.errors) + len(result.unexpectedSuccesses)
+    # A test with several subtests that fail is one failed test.
+    bad = len({getattr(t, "test_case", t).id() for t, _ in result.failures + result.errors})
     for test, why in result.skipped:
         print(f"note: skipped {test}: {why}")
     print(f"{result.testsRun - bad - len(result.skipped)} passed, {bad} failed")

@@ -90,7 +90,7 @@ class BadInput(Case):
         self.config(code=10, hidden_size=-1, says=["hidden_size", "-1"])
         self.config(code=10, num_hidden_layers=10**9, says=["num_hidden_layers", "1000000000"])
         self.config(code=10, vocab_size=10**30, says="vocab_size")
-        self.config(code=10, hidden_size=None, says="hidden_size")
+        self.config(code=11, hidden_size=None, says=["hidden_size 768", "[40, 16]"])  # the class has a default for it
         self.config(code=6, hidden_act="no-such", says=["hidden_act", "no-such"])
         self.config(code=6, is_decoder=True, says="is_decoder")
         self.config(code=6, quantization_config={"quant_method": "gptq"}, says="quantization_config")
@@ -131,7 +131,7 @@ class BadInput(Case):
         data = models.safetensors(self.whole())
         self.weights(data[:-4], 10, says="model.safetensors")
         self.weights(data[:100], 10, says="model.safetensors")
-        self.weights(data[:4], 10, says="model.safetensors")
+        self.weights(data[:4], 6, says="model.safetensors")  # it could be the beginning of anything
         self.weights(b"", 10, says="model.safetensors")
         self.weights(data + b"\0" * 4, 10, says="model.safetensors")
 
@@ -149,10 +149,10 @@ class BadInput(Case):
             json.dumps({"a": dict(one, shape=[1 << 62, 1 << 62])}).encode(),
             json.dumps({"a": dict(one, shape=[-16])}).encode(),
             b'{"a": %s, "a": %s}' % ((json.dumps(one).encode(),) * 2),
-            json.dumps({"a": dict(one, dtype="F31")}).encode(),
             json.dumps({"__metadata__": {"x": 1}, "a": one}).encode(),
         ):
             self.weights(models.with_header(header, data), 10, says="model.safetensors")
+        self.weights(models.with_header(json.dumps({"a": dict(one, dtype="F31")}).encode(), data), 6, says="F31")
         for length in (0, 1, 1 << 40, (1 << 64) - 1, 100_000_001):
             self.weights(struct.pack("<Q", length) + b'{"a":{}}' + data, 10, says="model.safetensors")
 

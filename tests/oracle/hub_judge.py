@@ -19,7 +19,8 @@ import warnings
 ROOT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../.."))
 sys.path.insert(0, os.path.join(ROOT, "tests/hub"))
 SCRATCH = tempfile.mkdtemp(prefix="hub-judge-")
-os.environ.update(HF_HUB_OFFLINE="0", HF_HUB_DISABLE_PROGRESS_BARS="1", HF_HUB_DISABLE_TELEMETRY="1", HF_HUB_DISABLE_XET="1", HF_HOME=os.path.join(SCRATCH, "home"))
+os.environ.update(HF_HUB_OFFLINE="0", HF_HUB_DISABLE_PROGRESS_BARS="1", HF_HUB_DISABLE_TELEMETRY="1", HF_HUB_DISABLE_XET="1", HF_HOME=os.path.join(SCRATCH,
+        "home"))
 for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_TOKEN_PATH", "HF_HUB_CACHE", "HF_ENDPOINT"):
     os.environ.pop(name, None)
 
@@ -106,16 +107,19 @@ def listing(j):
     j.check(info.sha == commit and set(by_name) == set(FILES), "model_info: commit and files")
     j.check(all(by_name[p].size == len(d) for p, d in FILES.items()), "model_info: sizes")
     j.check(by_name["pytorch_model.bin"].lfs.sha256 == hashlib.sha256(BIG).hexdigest(), "model_info: SHA-256 of an LFS file")
-    j.check(by_name["empty.txt"].blob_id == "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391" and by_name["empty.txt"].lfs is None, "model_info: git's id of an ordinary file")
+    j.check(by_name["empty.txt"].blob_id == "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391" and by_name["empty.txt"].lfs is None,
+            "model_info: git's id of an ordinary file")
     j.check(info.gated is False and info.private is False and info.card_data.license == "mit", "model_info: facts")
     tree = {e.path: e for e in j.api.list_repo_tree("org/tiny", recursive=True)}
     j.check({p for p, e in tree.items() if isinstance(e, hf.hf_api.RepoFile)} == set(FILES) and "sub/dir" in tree, "list_repo_tree")
     j.control(rules=[{"path": "/tree/", "page": 3}])
-    j.check(set(j.api.list_repo_files("org/tiny")) == set(FILES) and {e.path for e in j.api.list_repo_tree("org/tiny", recursive=True)} == set(tree), "pages of a tree")
+    j.check(set(j.api.list_repo_files("org/tiny")) == set(FILES) and {e.path for e in j.api.list_repo_tree("org/tiny", recursive=True)} == set(tree),
+            "pages of a tree")
     j.control(reset=True)
     j.check({b.name: b.target_commit for b in j.api.list_repo_refs("org/tiny").branches}["main"] == commit, "list_repo_refs")
     meta = hf.get_hf_file_metadata(hf.hf_hub_url("org/tiny", "pytorch_model.bin", endpoint=j.url), token=False)
-    j.check((meta.etag, meta.size, meta.commit_hash) == (hashlib.sha256(BIG).hexdigest(), len(BIG), commit) and str(j.hub.port("cdn")) in meta.location, "HEAD of an LFS file")
+    j.check((meta.etag, meta.size, meta.commit_hash) == (hashlib.sha256(BIG).hexdigest(), len(BIG), commit) and str(j.hub.port("cdn")) in meta.location,
+            "HEAD of an LFS file")
     meta = hf.get_hf_file_metadata(hf.hf_hub_url("org/tiny", ODD, endpoint=j.url), token=False)
     j.check((meta.etag, meta.size, meta.commit_hash) == (local_hub.git_blob(FILES[ODD]), len(FILES[ODD]), commit), "HEAD of an ordinary file with an odd name")
     j.check(j.api.get_safetensors_metadata("org/tiny").parameter_count == {"F32": 6}, "a range of a file: get_safetensors_metadata")
@@ -127,10 +131,12 @@ def downloads(j):
         j.check(open(j.download(cache, path), "rb").read() == data, f"hf_hub_download {path}")
     j.check(j.same(hf.snapshot_download("org/tiny", cache_dir=j.cache(), endpoint=j.url, token=False)), "snapshot_download")
     j.check(open(j.download(cache, "config.json", revision="refs/pr/1"), "rb").read() == b"{}\n", "a revision with slashes")
-    j.check(open(hf.hf_hub_download("tiny", "config.json", cache_dir=cache, endpoint=j.url, token=False), "rb").read() == FILES["config.json"], "a name that is redirected")
+    j.check(open(hf.hf_hub_download("tiny", "config.json", cache_dir=cache, endpoint=j.url, token=False), "rb").read() == FILES["config.json"],
+            "a name that is redirected")
     j.control(reset=True)
     j.download(j.cache(), "pytorch_model.bin", token="hf_good")
-    j.check({r["headers"].get("authorization") for r in j.log("hub")} == {"Bearer hf_good"} and all("authorization" not in r["headers"] for r in j.log("cdn")), "the CDN sees no token")
+    j.check({r["headers"].get("authorization") for r in j.log("hub")} == {"Bearer hf_good"}
+            and all("authorization" not in r["headers"] for r in j.log("cdn")), "the CDN sees no token")
     j.control(reset=True, rules=[{"path": "/resolve/", "method": "HEAD", "status": 503, "times": 1}])
     j.check(open(j.download(j.cache(), "config.json"), "rb").read() == FILES["config.json"] and len(j.log(part="/resolve/")) >= 2, "503 once, then tried again")
     j.control(reset=True)
@@ -142,7 +148,8 @@ def downloads(j):
     with open(part, "wb") as f:
         f.write(BIG[:1_000_000])
     j.control(reset=True)
-    j.check(open(j.download(fresh, "pytorch_model.bin"), "rb").read() == BIG and j.log("cdn", "GET")[0]["headers"].get("range") == "bytes=1000000-", "a download is resumed")
+    j.check(open(j.download(fresh, "pytorch_model.bin"), "rb").read() == BIG and j.log("cdn", "GET")[0]["headers"].get("range") == "bytes=1000000-",
+            "a download is resumed")
     j.control(reset=True)
 
 
@@ -162,7 +169,8 @@ def refusals(j):
     except errors.HfHubHTTPError as e:  # over http a bare 401 stays what it is
         j.check(e.response.status_code == 401, f"missing, anonymous: HTTP {e.response.status_code}")
     j.raises(errors.RevisionNotFoundError, "no such revision", get, "org/tiny", revision="nope")
-    j.raises(errors.RemoteEntryNotFoundError if hasattr(errors, "RemoteEntryNotFoundError") else errors.EntryNotFoundError, "no such file", get, "org/tiny", "nope.txt")
+    j.raises(errors.RemoteEntryNotFoundError if hasattr(errors, "RemoteEntryNotFoundError") else errors.EntryNotFoundError, "no such file", get,
+            "org/tiny", "nope.txt")
     j.check(hf.try_to_load_from_cache("org/tiny", "nope.txt", cache_dir=cache) is hf.file_download._CACHED_NO_EXIST, "its absence is remembered")
     j.raises(errors.DisabledRepoError, "disabled", j.api.model_info, "org/disabled")
     j.check(j.api.whoami(token="hf_good")["name"] == "someone", "whoami")
@@ -185,14 +193,17 @@ def our_cache_is_theirs(j):
     j.check(j.same(hf.snapshot_download("org/tiny", cache_dir=cache, endpoint=j.url, local_files_only=True)), "and the snapshot")
     j.check(hf.try_to_load_from_cache("org/tiny", "nope.onnx", cache_dir=cache) is hf.file_download._CACHED_NO_EXIST, "and what does not exist")
     j.check(not j.log(), "no request was made for any of it")
-    j.check(j.same(hf.snapshot_download("org/tiny", cache_dir=cache, endpoint=j.url, token=False)) and not j.log("cdn"), "with the network it fetches nothing again")
+    j.check(j.same(hf.snapshot_download("org/tiny", cache_dir=cache, endpoint=j.url, token=False)) and not j.log("cdn"),
+            "with the network it fetches nothing again")
     report = hf.scan_cache_dir(cache)
     j.check(not report.warnings, f"scan_cache_dir: no warnings {report.warnings or ''}")
     repo = next(iter(report.repos))
     j.check(len(report.repos) == 1 and repo.repo_id == "org/tiny" and repo.nb_files == len(FILES) + 1, "scan_cache_dir: one repository, all its files")
-    j.check(repo.size_on_disk == sum(map(len, FILES.values())) + 3 and repo.refs["main"].commit_hash == commit and set(repo.refs) == {"main", "v1"}, "scan_cache_dir: sizes and refs")
+    j.check(repo.size_on_disk == sum(map(len, FILES.values())) + 3 and repo.refs["main"].commit_hash == commit and set(repo.refs) == {"main", "v1"},
+            "scan_cache_dir: sizes and refs")
     report.delete_revisions(repo.refs["v1"].commit_hash).execute()
-    j.check(j.ours(cache, "org/tiny", "--offline", "--all")[0] == 0 and len(next(iter(hf.scan_cache_dir(cache).repos)).revisions) == 1, "theirs deletes a revision, ours goes on")
+    j.check(j.ours(cache, "org/tiny", "--offline", "--all")[0] == 0 and len(next(iter(hf.scan_cache_dir(cache).repos)).revisions) == 1,
+            "theirs deletes a revision, ours goes on")
 
 
 def their_cache_is_ours(j):
@@ -200,8 +211,10 @@ def their_cache_is_ours(j):
     hf.snapshot_download("org/tiny", cache_dir=cache, endpoint=j.url, token=False)
     j.control(reset=True)
     code, commit, flags, files, said = j.ours(cache, "org/tiny", "--offline", "--all")
-    j.check(code == 0 and len(files) == len(FILES) and flags == ["cached", "partial"][: 1 if WRITES_TREES else 2], f"ours finds a snapshot of theirs offline {said if code else ''}")
-    j.check(all(open(f, "rb").read() == FILES[os.path.relpath(f, os.path.join(cache, "models--org--tiny/snapshots", commit))] for f in files), "with the right bytes")
+    j.check(code == 0 and len(files) == len(FILES) and flags == ["cached", "partial"][: 1 if WRITES_TREES else 2],
+            f"ours finds a snapshot of theirs offline {said if code else ''}")
+    j.check(all(open(f, "rb").read() == FILES[os.path.relpath(f, os.path.join(cache, "models--org--tiny/snapshots", commit))] for f in files),
+            "with the right bytes")
     j.check(not j.log(), "no request was made for it")
     code, _, flags, _, _ = j.ours(cache, "org/tiny", "--all")
     tree = os.path.join(cache, "models--org--tiny/trees", commit + ".json")
@@ -212,8 +225,10 @@ def their_cache_is_ours(j):
         j.check(json.load(open(tree, encoding="utf-8")) == json.loads(theirs), "ours keeps the same listing as theirs")
         j.control(reset=True)
         code, _, flags, _, _ = j.ours(cache, "org/tiny", "--all")
-    j.check(code == 0 and flags == [] and [r["path"] for r in j.log()] == ["/api/models/org/tiny/revision/main?blobs=True"], "with the network it asks once and fetches nothing")
-    j.check(j.ours(cache, "org/tiny", "--offline")[2] == ["cached"] and not hf.scan_cache_dir(cache).warnings, "and has made the listing whole, without a warning of theirs")
+    j.check(code == 0 and flags == [] and [r["path"] for r in j.log()] == ["/api/models/org/tiny/revision/main?blobs=True"],
+            "with the network it asks once and fetches nothing")
+    j.check(j.ours(cache, "org/tiny", "--offline")[2] == ["cached"] and not hf.scan_cache_dir(cache).warnings,
+            "and has made the listing whole, without a warning of theirs")
 
 
 def together(j):

@@ -42,8 +42,8 @@ static void test_api__refuses_ids_that_break_the_rules(void **state)
 {
 	fixture *f = *state;
 	static const char *const bad[] = {
-		"", "/", "a/", "/b", "a/b/c", "a//b", "a b", "a/b c", "../x", "a/..", "a..b", "a--b", "-a", "a-", ".a", "a.", "a/b.git", "a\\b", "a/\xc3\xbc", "a/b@", "a/b@../x", "a/b@/x",
-		"a/b@x/../../y", "a/b@x\ny", "@main", "https://huggingface.co/a/b",
+		"", "/", "a/", "/b", "a/b/c", "a//b", "a b", "a/b c", "../x", "a/..", "a..b", "a--b", "-a", "a-", ".a", "a.", "a/b.git", "a\\b", "a/\xc3\xbc",
+		"a/b@", "a/b@../x", "a/b@/x", "a/b@x/../../y", "a/b@x\ny", "@main", "https://huggingface.co/a/b",
 		"0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789",
 	};
 	for (size_t i = 0; i < OG_COUNT(bad); i++) {
@@ -133,7 +133,8 @@ static void test_api__a_next_page_elsewhere_does_not_get_the_token(void **state)
 	og_error err;
 	with_token(f, "hf_good");
 	fx_rules(f,
-		 "{\"path\": \"revision\", \"no_blobs\": true}, {\"path\": \"tree\", \"side\": \"hub\", \"headers\": {\"Link\": \"<http://127.0.0.1:%d/tree?2>; rel=\\\"next\\\"\"}}, "
+		 "{\"path\": \"revision\", \"no_blobs\": true}, "
+		 "{\"path\": \"tree\", \"side\": \"hub\", \"headers\": {\"Link\": \"<http://127.0.0.1:%d/tree?2>; rel=\\\"next\\\"\"}}, "
 		 "{\"side\": \"cdn\", \"json\": []}",
 		 f->cdn);
 	fx_status(OG_OK, ask(f, REPO, "main", &r, &err), err);
@@ -147,8 +148,10 @@ static void test_api__an_endless_tree_ends(void **state)
 	fixture *f = *state;
 	og_hub_repo *r;
 	og_error err;
-	fx_rules(f, "{\"path\": \"revision\", \"no_blobs\": true}, {\"path\": \"tree\", \"headers\": {\"Link\": \"<http://127.0.0.1:%d/api/models/org/tiny/tree/main>; rel=\\\"next\\\"\"}, "
-		    "\"json\": []}", f->port);
+	fx_rules(f,
+		 "{\"path\": \"revision\", \"no_blobs\": true}, "
+		 "{\"path\": \"tree\", \"headers\": {\"Link\": \"<http://127.0.0.1:%d/api/models/org/tiny/tree/main>; rel=\\\"next\\\"\"}, \"json\": []}",
+		 f->port);
 	fx_status(ONNXGATE_FORMAT, ask(f, REPO, "main", &r, &err), err);
 	assert_non_null(strstr(err.message, "pages"));
 }
@@ -223,8 +226,8 @@ static void test_api__an_answer_about_another_commit_is_a_mismatch(void **state)
 static void test_api__facts_of_the_wrong_type_are_left_out(void **state)
 {
 	fixture *f = *state;
-	fx_rules(f, "{\"path\": \"revision\", \"merge\": {\"pipeline_tag\": 5, \"library_name\": \"a\\u001b[31m\", \"config\": [1], \"cardData\": {\"license\": [\"mit\", \"x\"]}, "
-		    "\"gated\": \"manual\", \"private\": \"yes\", \"tags\": {}}}");
+	fx_rules(f, "{\"path\": \"revision\", \"merge\": {\"pipeline_tag\": 5, \"library_name\": \"a\\u001b[31m\", \"config\": [1], "
+		    "\"cardData\": {\"license\": [\"mit\", \"x\"]}, \"gated\": \"manual\", \"private\": \"yes\", \"tags\": {}}}");
 	const og_hub_repo *r = fx_resolve(f, "main");
 	assert_null(r->pipeline_tag);
 	assert_null(r->library_name);

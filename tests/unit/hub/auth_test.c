@@ -6,7 +6,8 @@
 static void test_auth__knows_this_machine(void **state)
 {
 	static const char *const yes[] = { "localhost", "127.0.0.1", "127.255.255.254", "[::1]", "[0:0:0:0:0:0:0:1]" };
-	static const char *const no[] = { "", "localhost.example.com", "127.0.0.1.example.com", "128.0.0.1", "0.0.0.0", "[::]", "[::ffff:10.0.0.1]", "::1", "[", "[]", "[::1", "0127.0.0.1", "xn--localhost" };
+	static const char *const no[] = { "",	       "localhost.example.com", "127.0.0.1.example.com", "128.0.0.1", "0.0.0.0", "[::]", "[::ffff:10.0.0.1]",
+					  "::1",       "[",			"[]",			 "[::1",      "0127.0.0.1", "xn--localhost" };
 	(void)state;
 	for (size_t i = 0; i < OG_COUNT(yes); i++)
 		assert_true(og_host_is_loopback(yes[i]));

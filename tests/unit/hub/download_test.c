@@ -7,7 +7,7 @@
 
 #include <pthread.h>
 #include <sys/file.h>
-#include <sys/time.h>
+#include <sys/resource.h>
 
 #define MODEL "model.safetensors"
 
@@ -239,9 +239,9 @@ static pid_t slow_child(fixture *f, const og_hub_repo *r)
 		const char *local;
 		og_error err = { 0 };
 		fx_open(f, fx_options(f));
-		_exit(og_hub_fetch(f->hub, r, MODEL, f->arena, &local, &err));
+		_exit((int)og_hub_fetch(f->hub, r, MODEL, f->arena, &local, &err));
 	}
-	for (int i = 0; i < 200 && !fx_matches(f, "blobs", "*.incomplete"); i++)
+	for (int i = 0; i < 1000 && !fx_matches(f, "blobs", "*.incomplete"); i++)
 		og_sleep_ms(20);
 	assert_int_equal(fx_matches(f, "blobs", "*.incomplete"), 1);
 	return pid;
@@ -279,7 +279,7 @@ static void test_download__several_processes_make_one_download(void **state)
 			const char *local;
 			og_error err = { 0 };
 			fx_open(f, fx_options(f));
-			_exit(og_hub_fetch(f->hub, r, MODEL, f->arena, &local, &err));
+			_exit((int)og_hub_fetch(f->hub, r, MODEL, f->arena, &local, &err));
 		}
 	}
 	for (size_t i = 0; i < OG_COUNT(pid); i++) {
@@ -385,6 +385,28 @@ static void test_download__a_full_disk_is_said_before_the_first_byte(void **stat
 	assert_int_equal(fx_count(f, NULL, "", NULL, NULL), 0);
 }
 
+static void test_download__a_write_that_fails_leaves_nothing(void **state)
+{
+	fixture *f = *state;
+	og_hub_repo *r = fx_resolve(f, "main");
+	struct rlimit old, small;
+	const char *local;
+	og_error err;
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+	small = old;
+	small.rlim_cur = 1 << 20;
+	void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	og_status s = get(f, r, MODEL, &local, &err);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+	signal(SIGXFSZ, handler);
+	fx_status(ONNXGATE_IO, s, err);
+	assert_non_null(strstr(err.message, ".incomplete"));
+	assert_nothing_left(f, r);
+	assert_int_equal(fx_count(f, "cdn", "", NULL, NULL), 1); /* not a matter for another try */
+	assert_whole(fx_fetch(f, r, MODEL));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(test_download__##name, fx_setup, fx_teardown)
@@ -408,6 +430,7 @@ int main(void)
 		TEST(a_link_to_nothing_and_a_stray_file_are_replaced),
 		TEST(no_permission_names_the_path),
 		TEST(a_full_disk_is_said_before_the_first_byte),
+		TEST(a_write_that_fails_leaves_nothing),
 	};
 	return cmocka_run_group_tests(tests, fx_group_setup, fx_group_teardown);
 }

@@ -102,7 +102,8 @@ static inline void fx_populate(fixture *f)
 	fx_write_text(fx_path(f, "%s/org/tiny/sub/dir/a b#\xc3\xbc%%?+.txt", root), "odd name\n");
 	fx_write(fx_path(f, "%s/org/tiny/model.safetensors", root), big, BIG);
 	fx_write_text(fx_path(f, "%s/org/tiny/.v1/config.json", root), "{}\n");
-	fx_write_text(fx_path(f, "%s/org/tiny/.hub.json", root), "{\"revisions\": {\"v1\": {\"dir\": \".v1\"}, \"refs/pr/1\": {\"dir\": \".v1\"}, \"feat/x\": {\"same_as\": \"v1\"}}}");
+	fx_write_text(fx_path(f, "%s/org/tiny/.hub.json", root), "{\"revisions\": {\"v1\": {\"dir\": \".v1\"}, "
+								     "\"refs/pr/1\": {\"dir\": \".v1\"}, \"feat/x\": {\"same_as\": \"v1\"}}}");
 	fx_write_text(fx_path(f, "%s/org/gated/config.json", root), "{}\n");
 	fx_write_text(fx_path(f, "%s/org/gated/.hub.json", root), "{\"gated\": \"auto\"}");
 	fx_write_text(fx_path(f, "%s/org/private/config.json", root), "{}\n");

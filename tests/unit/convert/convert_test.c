@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The choice of the task, the companions, and the read-back, which must find what an emission could do wrong. */
+#include "../graph/checkpoint_toy.h"
+
+#include "base/str.h"
+#include "convert/convert_int.h"
+#include "graph/emit.h"
+#include "graph/lower.h"
+#include "graph/ops.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+/* ---- tasks ---- */
+
+static og_status plan(const char *config, const char *task, og_arena *a, og_plan **p, og_error *err)
+{
+	og_auto(og_json) *doc = NULL;
+	assert_int_equal(og_json_parse("config.json", config, strlen(config), &doc, NULL), OG_OK);
+	return og_plan_make(doc, false, &(og_convert_options){ .task = task }, a, p, err);
+}
+
+static void expect_task(const char *config, const char *asked, const char *task)
+{
+	og_auto(og_arena) *a = og_arena_new();
+	og_plan *p;
+	og_error err = { 0 };
+	if (plan(config, asked, a, &p, &err) != OG_OK)
+		fail_msg("%s", err.message);
+	assert_string_equal(p->task, task);
+	assert_true(p->task_reason && p->task_reason[0]);
+}
+
+static void expect_refusal(const char *config, const char *asked, const char *part)
+{
+	og_auto(og_arena) *a = og_arena_new();
+	og_plan *p;
+	og_error err = { 0 };
+	assert_int_equal(plan(config, asked, a, &p, &err), ONNXGATE_UNSUPPORTED);
+	if (!strstr(err.message, part))
+		fail_msg("%s", err.message);
+}
+
+#define BERT(class) "{\"model_type\": \"bert\", \"architectures\": [\"" class "\"]}"
+
+static void test_task__is_the_class_of_the_config(void **state)
+{
+	(void)state;
+	expect_task(BERT("BertModel"), NULL, "feature-extraction");
+	expect_task(BERT("BertForMaskedLM"), NULL, "fill-mask");
+	expect_task(BERT("BertForPreTraining"), NULL, "fill-mask");
+	expect_task(BERT("BertForMultipleChoice"), NULL, "multiple-choice");
+	expect_task("{\"model_type\": \"bert\"}", NULL, "feature-extraction");
+	expect_task("{\"model_type\": \"bert\", \"architectures\": null}", NULL, "feature-extraction");
+}
+
+static void test_task__asked_for(void **state)
+{
+	(void)state;
+	expect_task(BERT("BertForMaskedLM"), "feature-extraction", "feature-extraction");
+	expect_task(BERT("BertForMaskedLM"), "masked-lm", "fill-mask");
+	expect_refusal(BERT("BertModel"), "fill-mask", "needs head weights, but the checkpoint is of class BertModel");
+	expect_refusal(BERT("BertForMaskedLM"), "text-classification", "needs head weights");
+	expect_refusal(BERT("BertModel"), "image-classification", "is not done for bert");
+	expect_refusal(BERT("BertLMHeadModel"), NULL, "class BertLMHeadModel is not done");
+	expect_refusal("{\"model_type\": \"brrt\"}", NULL, "architecture brrt is not done");
+}
+
+static void test_task__options_are_checked(void **state)
+{
+	og_auto(og_arena) *a = og_arena_new();
+	og_auto(og_json) *doc = NULL;
+	og_plan *p;
+	(void)state;
+	assert_int_equal(og_json_parse("config.json", BERT("BertModel"), strlen(BERT("BertModel")), &doc, NULL), OG_OK);
+	assert_int_equal(og_plan_make(doc, false, &(og_convert_options){ .opset = 99 }, a, &p, NULL), ONNXGATE_UNSUPPORTED);
+	assert_int_equal(og_plan_make(doc, false, &(og_convert_options){ .dtype = "int3" }, a, &p, NULL), ONNXGATE_UNSUPPORTED);
+	assert_int_equal(og_plan_make(doc, false, &(og_convert_options){ .layout = "flat" }, a, &p, NULL), ONNXGATE_INVALID);
+	assert_int_equal(og_plan_make(doc, false, &(og_convert_options){ .type = "vit" }, a, &p, NULL), ONNXGATE_MISMATCH);
+	assert_int_equal(og_plan_make(doc, false, &(og_convert_options){ .layout = "transformersjs" }, a, &p, NULL), OG_OK);
+	assert_string_equal(p->main_file, "onnx/model.onnx");
+}
+
+/* ---- companions ---- */
+
+static void test_companions__by_name(void **state)
+{
+	(void)state;
+	assert_string_equal(og_convert_role("tokenizer.json"), "tokenizer");
+	assert_string_equal(og_convert_role("LICENSE.txt"), "license");
+	assert_string_equal(og_convert_role("model.onnx_data"), "data");
+	assert_null(og_convert_role("model.safetensors"));
+	assert_null(og_convert_role("1_Pooling/config.json"));
+	assert_true(og_convert_wants("modules.json"));
+	assert_false(og_convert_wants("training_args.bin"));
+}
+
+/* ---- the read-back ---- */
+
+static const toy_weight square[] = { { "w", 2, { 64, 64 } }, { "v", 1, { 64 } } };
+
+static og_model *describe(toy_build *t, bool transpose)
+{
+	og_val x = og_input(t->b, "x", OG_F32, "batch_size", "64");
+	og_val w = transpose ? og_weight_transposed(t->b, "w", 64, 64) : og_weight(t->b, "w", 64, 64);
+	og_output(t->b, "y", og_add(t->b, og_matmul(t->b, x, w), og_weight(t->b, "v", 64)));
+	og_model *m = toy_finish(t);
+	assert_int_equal(og_lower_opset(m, 18, NULL), OG_OK);
+	return m;
+}
+
+static uint64_t mismatches(const og_model *m, og_arena *a, const char **first)
+{
+	uint64_t positions = 0, wrong = 0;
+	og_error err = { 0 };
+	if (og_read_back(m, scratch("model.onnx"), NULL, &positions, &wrong, first, a, &err) != OG_OK)
+		fail_msg("%s", err.message);
+	assert_int_equal(positions, 128);
+	return wrong;
+}
+
+static void write_model(const og_model *m)
+{
+	og_emitted out[2];
+	size_t n;
+	assert_int_equal(og_emit(m, scratch_dir, "model.onnx", &(og_emit_options){ OG_EXTERNAL_AUTO, false }, NULL, out, &n, NULL), OG_OK);
+}
+
+static void test_readback__a_right_file_passes(void **state)
+{
+	toy_build t = toy_builder(square, OG_COUNT(square));
+	const char *first = NULL;
+	og_model *m = describe(&t, true);
+	(void)state;
+	write_model(m);
+	assert_int_equal(mismatches(m, t.arena, &first), 0);
+	toy_builder_free(&t);
+}
+
+/* A square matrix has the right shape either way: only the numbers tell. */
+static void test_readback__finds_a_wrongly_transposed_square_matrix(void **state)
+{
+	toy_build t = toy_builder(square, OG_COUNT(square));
+	const char *first = NULL;
+	og_model *right = describe(&t, true);
+	(void)state;
+	toy_another(&t);
+	write_model(describe(&t, false));
+	assert_true(mismatches(right, t.arena, &first) > 50);
+	assert_string_equal(first, "w");
+	toy_builder_free(&t);
+}
+
+static void test_readback__finds_a_shifted_weight(void **state)
+{
+	toy_build t = toy_builder(square, OG_COUNT(square));
+	const char *first = NULL;
+	og_model *m = describe(&t, true);
+	uint8_t byte[1024];
+	(void)state;
+	write_model(m);
+	uint64_t size;
+	assert_int_equal(og_file_size(scratch("model.onnx"), &size, NULL), OG_OK);
+	int fd = open(scratch("model.onnx"), O_RDWR); /* the middle of w, moved by one float */
+	assert_int_equal(pread(fd, byte, sizeof(byte), (off_t)(size / 2)), sizeof(byte));
+	assert_int_equal(pwrite(fd, byte, sizeof(byte), (off_t)(size / 2 + 4)), sizeof(byte));
+	close(fd);
+	assert_true(mismatches(m, t.arena, &first) > 0);
+	toy_builder_free(&t);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_task__is_the_class_of_the_config),
+		cmocka_unit_test(test_task__asked_for),
+		cmocka_unit_test(test_task__options_are_checked),
+		cmocka_unit_test(test_companions__by_name),
+		SCRATCH_TEST(test_readback__a_right_file_passes),
+		SCRATCH_TEST(test_readback__finds_a_wrongly_transposed_square_matrix),
+		SCRATCH_TEST(test_readback__finds_a_shifted_weight),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * config.json: understood or refused, all faults at once. */
+#include "../base/scratch.h"
+
+#include "model/config.h"
+#include "base/limits.h"
+
+typedef struct toy {
+	int64_t width, layers, labels;
+	double eps;
+	bool tied;
+	int kind;
+	og_act_kind act;
+} toy;
+
+static const og_field fields[] = {
+	OG_DIM(toy, width, "width"),
+	OG_LAYERS_OR(toy, layers, "layers", 12),
+	OG_LABELS(toy, labels),
+	OG_REAL_OR(toy, eps, "eps", 1e-12),
+	OG_FLAG_OR(toy, tied, "tied", true),
+	OG_CHOICE_OR(toy, kind, "kind", "plain fancy"),
+	OG_ACT_OR(toy, act, "act", "gelu"),
+	OG_ONLY("is_decoder", "false"),
+	{ 0 },
+};
+
+static og_status read_text(const char *text, toy *out, size_t *unknown, og_error *err)
+{
+	og_auto(og_json) *doc = NULL;
+	og_auto(og_arena) *arena = og_arena_new();
+	og_unknown_keys u = { 0 };
+	memset(out, 0, sizeof(*out));
+	assert_int_equal(og_json_parse("config.json", text, strlen(text), &doc, NULL), OG_OK);
+	og_status s = og_config_read(doc, fields, NULL, out, arena, &u, err);
+	if (unknown)
+		*unknown = u.n;
+	return s;
+}
+
+static void expect_fault(const char *text, og_status status, const char *part)
+{
+	toy t;
+	og_error err = { 0 };
+	og_status s = read_text(text, &t, NULL, &err);
+	if (s != status || !strstr(err.message, part))
+		fail_msg("%s: status %d, message %s", text, (int)s, err.message);
+}
+
+static void test_config__defaults_and_values(void **state)
+{
+	toy t;
+	size_t unknown;
+	(void)state;
+	assert_int_equal(read_text("{\"width\": 8}", &t, &unknown, NULL), OG_OK);
+	assert_true(t.width == 8 && t.layers == 12 && t.labels == 2 && t.tied && t.kind == 0 && t.act == OG_ACT_GELU);
+	assert_true(t.eps == 1e-12);
+	assert_int_equal(unknown, 0);
+	assert_int_equal(read_text("{\"width\": 8, \"layers\": 3, \"eps\": 0.5, \"tied\": false, \"kind\": \"fancy\", \"act\": \"swish\", \"is_decoder\": false, \"use_cache\": true, \"x_dropout\": 0.1}", &t, &unknown, NULL), OG_OK);
+	assert_true(t.layers == 3 && !t.tied && t.kind == 1 && t.act == OG_ACT_SILU);
+	assert_int_equal(unknown, 0);
+}
+
+static void test_config__labels_come_from_their_names(void **state)
+{
+	toy t;
+	(void)state;
+	assert_int_equal(read_text("{\"width\": 1, \"id2label\": {\"0\": \"a\", \"1\": \"b\", \"2\": \"c\"}, \"num_labels\": 7}", &t, NULL, NULL), OG_OK);
+	assert_int_equal(t.labels, 3);
+	assert_int_equal(read_text("{\"width\": 1, \"num_labels\": 7}", &t, NULL, NULL), OG_OK);
+	assert_int_equal(t.labels, 7);
+	expect_fault("{\"width\": 1, \"id2label\": [1]}", ONNXGATE_FORMAT, "id2label: expected an object");
+}
+
+static void test_config__each_fault_is_named(void **state)
+{
+	(void)state;
+	expect_fault("{}", ONNXGATE_FORMAT, "width: missing");
+	expect_fault("[]", ONNXGATE_FORMAT, "expected an object");
+	expect_fault("{\"width\": \"8\"}", ONNXGATE_FORMAT, "width: expected a whole number, found \"8\"");
+	expect_fault("{\"width\": 8.0}", ONNXGATE_FORMAT, "width: expected a whole number");
+	expect_fault("{\"width\": true}", ONNXGATE_FORMAT, "width: expected a whole number");
+	expect_fault("{\"width\": null}", ONNXGATE_FORMAT, "width: expected a whole number");
+	expect_fault("{\"width\": 0}", ONNXGATE_FORMAT, "width: expected 1 to");
+	expect_fault("{\"width\": -5}", ONNXGATE_FORMAT, "width: expected 1 to");
+	expect_fault("{\"width\": 99999999999999999999999}", ONNXGATE_FORMAT, "width: expected 1 to");
+	expect_fault("{\"width\": 8, \"layers\": 1000000}", ONNXGATE_FORMAT, "layers: expected 1 to 4096");
+	expect_fault("{\"width\": 8, \"eps\": -1}", ONNXGATE_FORMAT, "eps: expected a finite number");
+	expect_fault("{\"width\": 8, \"eps\": NaN}", ONNXGATE_FORMAT, "eps: expected a finite number");
+	expect_fault("{\"width\": 8, \"tied\": 1}", ONNXGATE_FORMAT, "tied: expected true or false, found 1");
+	expect_fault("{\"width\": 8, \"kind\": \"odd\"}", ONNXGATE_UNSUPPORTED, "kind: expected one of plain fancy, found \"odd\"");
+	expect_fault("{\"width\": 8, \"kind\": \"plai\"}", ONNXGATE_UNSUPPORTED, "kind: expected one of");
+	expect_fault("{\"width\": 8, \"act\": \"prelu\"}", ONNXGATE_UNSUPPORTED, "act: prelu has learned weights");
+	expect_fault("{\"width\": 8, \"act\": \"gelou\"}", ONNXGATE_UNSUPPORTED, "act: activation \"gelou\" is not known");
+	expect_fault("{\"width\": 8, \"is_decoder\": true}", ONNXGATE_UNSUPPORTED, "is_decoder: only false is done, found true");
+	expect_fault("{\"layers\": \"x\", \"tied\": 3}", ONNXGATE_FORMAT, "width: missing; layers: expected a whole number, found \"x\"; tied: expected true or false, found 3");
+}
+
+static void test_config__unknown_keys_are_counted(void **state)
+{
+	toy t;
+	size_t unknown;
+	(void)state;
+	assert_int_equal(read_text("{\"width\": 8, \"rotary\": true, \"Width\": 3}", &t, &unknown, NULL), OG_OK);
+	assert_int_equal(unknown, 2);
+}
+
+static og_status refuse(const char *text, const char *class_name, og_error *err)
+{
+	og_auto(og_json) *doc = NULL;
+	assert_int_equal(og_json_parse("config.json", text, strlen(text), &doc, NULL), OG_OK);
+	return og_config_refusals(doc, class_name, err);
+}
+
+static void test_config__what_nobody_can_do_is_refused(void **state)
+{
+	og_error err = { 0 };
+	(void)state;
+	assert_int_equal(refuse("{\"quantization_config\": {\"bits\": 4}}", "M", &err), ONNXGATE_UNSUPPORTED);
+	assert_int_equal(refuse("{\"pruned_heads\": {\"0\": [1]}}", "M", &err), ONNXGATE_UNSUPPORTED);
+	assert_int_equal(refuse("{\"pruned_heads\": {}}", "M", &err), OG_OK);
+	assert_int_equal(refuse("{\"auto_map\": {\"AutoModelForX\": \"modeling.Own\"}}", "Own", &err), ONNXGATE_UNSUPPORTED);
+	assert_non_null(strstr(err.message, "modeling.Own"));
+	assert_int_equal(refuse("{\"auto_map\": {\"AutoConfig\": \"configuration.OwnConfig\"}}", "Own", &err), OG_OK);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_config__defaults_and_values),
+		cmocka_unit_test(test_config__labels_come_from_their_names),
+		cmocka_unit_test(test_config__each_fault_is_named),
+		cmocka_unit_test(test_config__unknown_keys_are_counted),
+		cmocka_unit_test(test_config__what_nobody_can_do_is_refused),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
