@@ -31,7 +31,8 @@ static og_status through_buffer(copy *c, og_error *err)
 		if (n < 0)
 			return og_fail_errno(err, errno, "read", c->in_path);
 		if (!n)
-			return og_fail_at(err, ONNXGATE_FORMAT, (uint64_t)c->in_at, "%s: truncated: ends at offset %lld, %llu bytes before the end of the range that is copied",
+			return og_fail_at(err, ONNXGATE_FORMAT, (uint64_t)c->in_at,
+				"%s: truncated: ends at offset %lld, %llu bytes before the end of the range that is copied",
 							  c->in_path, (long long)c->in_at, (unsigned long long)c->left);
 		OG_TRY(og_pwrite_all(c->out, p, (size_t)n, (uint64_t)c->out_at, c->out_path, err));
 		c->in_at += n;

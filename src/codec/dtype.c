@@ -123,24 +123,24 @@ static inline uint32_t bits_of(float f)
 	return u;
 }
 
-/* Any narrow float with exp_bits and man_bits whose top exponent is ordinary or IEEE's.  The magnitude is
- * shifted into float's place and multiplied by a power of two, which is exact and makes subnormals normal. */
+/* Any narrow float of man_bits and bias whose top exponent is an ordinary one.  The magnitude moves into float's
+ * place and its exponent is rebased; a subnormal is first read as a mantissa behind a 1, which is then taken away
+ * again: exact, and without the slow subnormals of float. */
 static inline float widen(uint32_t magnitude, uint32_t sign, int man_bits, int bias)
 {
-	float scale = float_of((uint32_t)(127 + 127 - bias) << 23);
-	float f = float_of(magnitude << (23 - man_bits)) * scale;
-	return float_of(bits_of(f) | sign << 31);
+	uint32_t moved = magnitude << (23 - man_bits), one = (uint32_t)(128 - bias) << 23;
+	uint32_t small = bits_of(float_of(moved + one) - float_of(one)), tiny = og_mask_less(magnitude, 1u << man_bits);
+	uint32_t plain = moved + ((uint32_t)(127 - bias) << 23);
+	return float_of((small & tiny) | (plain & ~tiny) | sign << 31);
 }
 
 static inline float f16_value(uint16_t h)
 {
 	uint32_t magnitude = h & 0x7fffu, sign = (uint32_t)h >> 15;
-	uint32_t special = magnitude >= 0x7c00u ? 0xffffffffu : 0;
 	/* infinity and NaN: payload kept, the quiet bit set as the processor's own conversion does */
-	uint32_t quiet = magnitude > 0x7c00u ? 0x00400000u : 0;
+	uint32_t special = og_mask_less(0x7bffu, magnitude), quiet = og_mask_less(0x7c00u, magnitude) & 0x00400000u;
 	uint32_t odd = sign << 31 | 0x7f800000u | quiet | (magnitude & 0x3ffu) << 13;
-	uint32_t plain = bits_of(widen(magnitude, sign, 10, 15));
-	return float_of((odd & special) | (plain & ~special));
+	return float_of((odd & special) | (bits_of(widen(magnitude, sign, 10, 15)) & ~special));
 }
 
 float og_f16_to_f32(uint16_t h)
@@ -158,53 +158,37 @@ static inline float f8e5m2_value(uint8_t v)
 	return f16_value((uint16_t)(v << 8)); /* the upper half of an F16 */
 }
 
+/* nan: all ones where the code is the NaN of its type. */
+static inline float or_nan(float f, uint32_t nan, uint32_t sign)
+{
+	return float_of((bits_of(f) & ~nan) | ((sign << 31 | 0x7fc00000u) & nan));
+}
+
 static inline float f8e4m3fn_value(uint8_t v)
 {
-	float f = widen(v & 0x7fu, v >> 7, 3, 7);
-	return (v & 0x7fu) == 0x7fu ? float_of((uint32_t)(v >> 7) << 31 | 0x7fc00000u) : f;
+	return or_nan(widen(v & 0x7fu, v >> 7, 3, 7), og_mask_less(0x7eu, v & 0x7fu), v >> 7);
+}
+
+static inline uint32_t minus_zero(uint8_t v) /* the one NaN of the FNUZ types */
+{
+	return og_mask_less((uint32_t)v ^ 0x80u, 1);
 }
 
 static inline float f8e4m3fnuz_value(uint8_t v)
 {
-	float f = widen(v & 0x7fu, v >> 7, 3, 8);
-	return v == 0x80u ? float_of(0x7fc00000u) : f;
+	return or_nan(widen(v & 0x7fu, v >> 7, 3, 8), minus_zero(v), 0);
 }
 
 static inline float f8e5m2fnuz_value(uint8_t v)
 {
-	float f = widen(v & 0x7fu, v >> 7, 2, 16);
-	return v == 0x80u ? float_of(0x7fc00000u) : f;
+	return or_nan(widen(v & 0x7fu, v >> 7, 2, 16), minus_zero(v), 0);
 }
 
+/* 2^(v-127); 2^-127 is a subnormal */
 static inline float f8e8m0_value(uint8_t v)
 {
-	if (v == 0xffu)
-		return float_of(0x7fc00000u);
-	return float_of(v ? (uint32_t)v << 23 : 0x00400000u); /* 2^(v-127); 2^-127 is a subnormal */
-}
-
-uint16_t og_f32_to_f16(float f)
-{
-	uint32_t u = bits_of(f), sign = (u >> 16) & 0x8000u;
-	u &= 0x7fffffffu;
-	if (u > 0x7f800000u) /* NaN: keep the payload's top, quiet */
-		return (uint16_t)(sign | 0x7e00u | (u >> 13 & 0x1ffu));
-	if (u >= 0x47800000u) /* 65536 and more, infinity */
-		return (uint16_t)(sign | 0x7c00u);
-	if (u >= 0x38800000u) { /* normal: round to even on the 13 bits that go; a carry runs into the exponent, up to infinity */
-		u += 0x0fffu + (u >> 13 & 1);
-		return (uint16_t)(sign | ((u - 0x38000000u) >> 13));
-	}
-	/* subnormal or zero: adding 0.5 puts the result's last bit at the float's last bit, rounded by the processor */
-	return (uint16_t)(sign | (bits_of(float_of(u) + 0.5f) - 0x3f000000u));
-}
-
-uint16_t og_f32_to_bf16(float f)
-{
-	uint32_t u = bits_of(f);
-	if ((u & 0x7fffffffu) > 0x7f800000u)
-		return (uint16_t)(u >> 16 | 0x40u);
-	return (uint16_t)((u + 0x7fffu + (u >> 16 & 1)) >> 16);
+	uint32_t zero = og_mask_less(v, 1);
+	return or_nan(float_of((uint32_t)v << 23 | (0x00400000u & zero)), og_mask_less(0xfeu, v), 0);
 }
 
 /* ---- arrays ----------------------------------------------------------------------------------------- */

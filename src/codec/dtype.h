@@ -29,8 +29,40 @@ bool og_dtype_bytes(og_dtype t, uint64_t elements, uint64_t *out);
 /* n elements of any real or integer type into doubles (for checks) or floats; sub-byte types are not done: false. */
 bool og_dtype_to_f64(og_dtype t, const void *src, size_t n, double *dst);
 bool og_dtype_to_f32(og_dtype t, const void *src, size_t n, float *dst);
-uint16_t og_f32_to_f16(float f); /* round to nearest even; overflow to infinity */
-uint16_t og_f32_to_bf16(float f);
 float og_f16_to_f32(uint16_t h);
+
+/* Below: no branch on the data and inline, so that a loop over them becomes vector code. A mask is all ones where a < b (both below 2^31). */
+static inline uint32_t og_mask_less(uint32_t a, uint32_t b)
+{
+	return 0u - ((a - b) >> 31);
+}
+
+/* Rounds to nearest even; overflow to infinity; a NaN stays one, quiet, with the top of its payload. */
+static inline uint16_t og_f32_to_f16(float f)
+{
+	uint32_t u, half_way, sign, tiny, big, nan, normal, special;
+	memcpy(&u, &f, sizeof(u));
+	sign = u >> 16 & 0x8000u;
+	u &= 0x7fffffffu;
+	tiny = og_mask_less(u, 0x38800000u);
+	big = ~og_mask_less(u, 0x47800000u);
+	nan = og_mask_less(0x7f800000u, u);
+	/* The 13 bits that go decide; a carry runs into the exponent, up to infinity. */
+	normal = (u + 0x0fffu + (u >> 13 & 1) - 0x38000000u) >> 13;
+	special = 0x7c00u | (nan & (0x200u | (u >> 13 & 0x1ffu)));
+	/* Subnormal or zero: adding 0.5 puts the result's last bit at the sum's last bit, rounded by the processor. */
+	memcpy(&f, &u, sizeof(f));
+	f += 0.5f;
+	memcpy(&half_way, &f, sizeof(half_way));
+	return (uint16_t)(sign | (special & big) | ((half_way - 0x3f000000u) & tiny) | (normal & ~big & ~tiny));
+}
+
+static inline uint16_t og_f32_to_bf16(float f)
+{
+	uint32_t u, nan;
+	memcpy(&u, &f, sizeof(u));
+	nan = og_mask_less(0x7f800000u, u & 0x7fffffffu);
+	return (uint16_t)((((u + 0x7fffu + (u >> 16 & 1)) >> 16) & ~nan) | ((u >> 16 | 0x40u) & nan));
+}
 
 #endif

@@ -218,20 +218,22 @@ static bool escape(og_jscan *j)
 	return text_add(j, &to[f - from], 1);
 }
 
-static const uint8_t *run_end(const uint8_t *p, const uint8_t *lim)
+/* Plain characters of a string; *bits gathers which bits occurred, so that ASCII needs no further look. */
+static const uint8_t *run_end(const uint8_t *p, const uint8_t *lim, uint8_t *bits)
 {
-	while (p < lim && *p >= 0x20 && *p != '"' && *p != '\\')
-		p++;
+	for (; p < lim && *p >= 0x20 && *p != '"' && *p != '\\'; p++)
+		*bits |= *p;
 	return p;
 }
 
 static og_jtoken string(og_jscan *j, og_jtoken kind)
 {
+	uint8_t bits = 0;
 	j->p++; /* the quote; the window cannot be empty behind it without peek() saying so */
 	j->text.n = 0;
 	for (;;) {
 		int c = peek(j);
-		const uint8_t *from = j->p, *to = c < 0 ? from : run_end(from, j->lim);
+		const uint8_t *from = j->p, *to = c < 0 ? from : run_end(from, j->lim, &bits);
 		j->p = to;
 		if (to < j->lim && *to == '"' && !j->text.n) { /* whole in the window */
 			j->view = (og_str){ (const char *)from, (size_t)(to - from) };
@@ -250,11 +252,11 @@ static og_jtoken string(og_jscan *j, og_jtoken kind)
 			if (!escape(j))
 				return OG_J_ERROR;
 		} else if (c < 0x20) {
-			return c < 0 ? unexpected(j, "the end of the string that begins before") : unexpected(j, "no control byte in a string");
+			return c < 0 ? unexpected(j, "'\"'") : unexpected(j, "no control byte in a string");
 		}
 	}
 	j->p++;
-	if (!og_utf8_valid((const uint8_t *)j->view.p, j->view.n))
+	if (bits >= 0x80 && !og_utf8_valid((const uint8_t *)j->view.p, j->view.n))
 		return bad_at(j, j->token_at, "string is not valid UTF-8");
 	return kind;
 }
@@ -296,19 +298,24 @@ static bool number_ok(const char *p)
 	return !*p;
 }
 
+static bool is_word(int c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '+' || c == '-' || c == '.';
+}
+
 /* Letters, digits and signs that follow, terminated, in text: a number or a word. */
 static const char *word(og_jscan *j)
 {
 	j->text.n = 0;
-	for (int c; (c = peek(j)) >= 0; j->p++) {
-		bool part = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '+' || c == '-' || c == '.';
-		if (!part)
-			break;
-		if (j->text.n == NUMBER_MAX) {
+	while (is_word(peek(j))) {
+		const uint8_t *from = j->p;
+		while (j->p < j->lim && is_word(*j->p))
+			j->p++;
+		if ((size_t)(j->p - from) > NUMBER_MAX - j->text.n) {
 			bad_at(j, j->token_at, "number longer than %d bytes", NUMBER_MAX);
 			return NULL;
 		}
-		og_buf_byte(&j->text, (uint8_t)c);
+		og_buf_add(&j->text, from, (size_t)(j->p - from));
 	}
 	const char *s = og_buf_cstr(&j->text);
 	if (!s)

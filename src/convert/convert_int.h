@@ -14,7 +14,8 @@ typedef struct og_plan_inner {
 } og_plan_inner;
 
 /* Which head: by the class that the config names, or the task that was asked for. */
-og_status og_choose_head(const og_arch *arch, const og_json *config, const char *asked, bool sentence_transformers, og_arena *arena, const og_head **head, const char **class_name,
+og_status og_choose_head(const og_arch *arch, const og_json *config, const char *asked, bool sentence_transformers, og_arena *arena, const og_head **head,
+	const char **class_name,
                          const char **reason, og_error *err) OG_MUST;
 
 /* Read config.json of a file into a plan (no weights needed). doc is borrowed. */
@@ -24,6 +25,7 @@ og_status og_plan_make(const og_json *doc, bool sentence_transformers, const og_
 og_status og_describe_files(const og_plan *p, og_ledger *ledger, og_arena *arena, og_model ***models, size_t *n, og_error *err) OG_MUST;
 
 /* 64 seeded positions of every weight of a written file against the checkpoint. mismatches: how many differ. */
-og_status og_read_back(const og_model *m, const char *path, const og_context *ctx, uint64_t *positions, uint64_t *mismatches, const char **first, og_arena *arena, og_error *err) OG_MUST;
+og_status og_read_back(const og_model *m, const char *path, const og_context *ctx, uint64_t *positions, uint64_t *mismatches, const char **first,
+	og_arena *arena, og_error *err) OG_MUST;
 
 #endif

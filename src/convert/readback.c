@@ -109,7 +109,8 @@ static og_status compare(back *b, const og_init *c, const og_onnx_tensor *t, uin
 	return OG_OK;
 }
 
-static og_status compare_all(back *b, const og_model *m, const og_onnx_graph *g, uint64_t *positions, uint64_t *mismatches, const char **first, og_arena *arena, og_error *err)
+static og_status compare_all(back *b, const og_model *m, const og_onnx_graph *g, uint64_t *positions, uint64_t *mismatches, const char **first,
+	og_arena *arena, og_error *err)
 {
 	og_strmap *by_name = og_strmap_new(arena);
 	for (size_t i = 0; by_name && i < g->ninitializers; i++) {
@@ -135,7 +136,8 @@ static og_status compare_all(back *b, const og_model *m, const og_onnx_graph *g,
 	return OG_OK;
 }
 
-og_status og_read_back(const og_model *m, const char *path, const og_context *ctx, uint64_t *positions, uint64_t *mismatches, const char **first, og_arena *arena, og_error *err)
+og_status og_read_back(const og_model *m, const char *path, const og_context *ctx, uint64_t *positions, uint64_t *mismatches, const char **first,
+	og_arena *arena, og_error *err)
 {
 	og_onnx_model *onnx;
 	og_autofree char *dir = og_path_dir(path);

@@ -47,7 +47,8 @@ static og_status add_file(run *r, const char *name, const char *role, uint64_t s
 	if (!og_arena_grow(r->arena, &r->out->files, &r->files_cap, r->out->nfiles + 1, sizeof(*r->out->files)))
 		return og_fail_nomem(r->err);
 	onnxgate_file_row *f = &r->out->files[r->out->nfiles++];
-	*f = (onnxgate_file_row){ .path = og_arena_strdup(r->arena, name), .role = role, .size = size, .sha256 = sha256 && sha256[0] ? og_arena_strdup(r->arena, sha256) : NULL };
+	*f = (onnxgate_file_row){ .path = og_arena_strdup(r->arena, name), .role = role, .size = size, .sha256 = sha256 && sha256[0] ?
+		og_arena_strdup(r->arena, sha256) : NULL };
 	return f->path ? OG_OK : og_fail_nomem(r->err);
 }
 
@@ -55,7 +56,8 @@ static og_status add_check(run *r, const char *name, uint64_t value, const char 
 {
 	if (!detail || !og_arena_grow(r->arena, &r->out->checks, &r->checks_cap, r->out->nchecks + 1, sizeof(*r->out->checks)))
 		return og_fail_nomem(r->err);
-	r->out->checks[r->out->nchecks++] = (onnxgate_check_row){ .name = name, .level = ONNXGATE_VALIDATE_STRUCTURE, .status = value ? ONNXGATE_CHECK_FAIL : ONNXGATE_CHECK_PASS,
+	r->out->checks[r->out->nchecks++] = (onnxgate_check_row){ .name = name, .level = ONNXGATE_VALIDATE_STRUCTURE, .status = value ? ONNXGATE_CHECK_FAIL
+		: ONNXGATE_CHECK_PASS,
 		                                                      .value = (double)value, .limit = 0, .detail = detail };
 	return OG_OK;
 }
@@ -122,7 +124,8 @@ static og_status read_back(run *r, og_model *const *models, size_t n)
 		og_autofree char *path = og_path_join3(r->out_dir, folder_prefix(r->plan), in->head->files[i].name);
 		OG_TRY(path ? og_read_back(models[i], path, r->ctx, &positions, &mismatches, &first, r->arena, r->err) : og_fail_nomem(r->err));
 	}
-	const char *detail = first ? og_arena_printf(r->arena, "%llu of %llu positions differ from the checkpoint, first in %s", (unsigned long long)mismatches, (unsigned long long)positions, first) :
+	const char *detail = first ? og_arena_printf(r->arena, "%llu of %llu positions differ from the checkpoint, first in %s",
+		(unsigned long long)mismatches, (unsigned long long)positions, first) :
 	                             og_arena_printf(r->arena, "%llu positions equal the checkpoint", (unsigned long long)positions);
 	return add_check(r, "weights.readback", mismatches, detail);
 }
@@ -137,7 +140,8 @@ static og_status account(run *r, og_ledger *l)
 			return og_fail_nomem(r->err);
 		r->out->notes[r->out->nnotes++] = rep.notes[i];
 	}
-	return add_check(r, "weights.ledger", 0, og_arena_printf(r->arena, "%zu tensors used, %zu tied, %zu ignored by rule, %zu unexpected and allowed", rep.claimed, rep.tied, rep.ignored, rep.unexpected));
+	return add_check(r, "weights.ledger", 0, og_arena_printf(r->arena, "%zu tensors used, %zu tied, %zu ignored by rule, %zu unexpected and allowed",
+		rep.claimed, rep.tied, rep.ignored, rep.unexpected));
 }
 
 static og_status convert(run *r, og_checkpoint *c, onnxgate_level level)
@@ -159,7 +163,8 @@ static og_status convert(run *r, og_checkpoint *c, onnxgate_level level)
 	return level == ONNXGATE_VALIDATE_NONE ? OG_OK : read_back(r, models, n);
 }
 
-og_status og_convert_run(const og_plan *p, const char *dir, const char *out_dir, const og_convert_options *o, onnxgate_level level, const og_context *ctx, og_arena *arena,
+og_status og_convert_run(const og_plan *p, const char *dir, const char *out_dir, const og_convert_options *o, onnxgate_level level, const og_context *ctx,
+	og_arena *arena,
                          og_converted *out, og_error *err)
 {
 	og_auto(og_checkpoint) *c = NULL;

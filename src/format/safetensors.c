@@ -11,8 +11,8 @@
  *
  * The rule that makes the format safe: sorted by their offsets the tensors cover the data exactly, with no gap
  * and no overlap, and each is as long as its dims and dtype say.  Stricter than the reference reader in what no
- * honest writer does: names given twice, spaces before the '{', entries that are no objects, zero characters in
- * names, more than OG_RANK_MAX dims.  More lenient nowhere.  docs/formats/safetensors.md lists it all. */
+ * honest writer does, more lenient nowhere: docs/formats/safetensors.md has the list, a test of it against the
+ * real library is tests/oracle/safetensors_judge.py. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -17,7 +17,8 @@ og_status og_build_new(og_arena *arena, og_ledger *ledger, og_build **out, og_er
 		return og_fail_nomem(err);
 	g->name = "main_graph";
 	*m = (og_model){ .arena = arena, .dims = og_dims_new(arena), .main = g };
-	*b = (og_build){ .arena = arena, .ledger = ledger, .m = m, .graph = g, .names = og_strmap_new(arena), .weights = og_strmap_new(arena), .symbols = og_strmap_new(arena) };
+	*b = (og_build){ .arena = arena, .ledger = ledger, .m = m, .graph = g, .names = og_strmap_new(arena), .weights = og_strmap_new(arena), .symbols =
+		og_strmap_new(arena) };
 	if (!m->dims || !b->names || !b->weights || !b->symbols)
 		return og_fail_nomem(err);
 	*out = b;
@@ -165,7 +166,8 @@ static const char *node_name(og_build *b, const char *op)
 	return og_build_unique(b, og_arena_printf(b->arena, "%s/%s", b->node_scope, op));
 }
 
-static og_node *append(og_build *b, og_graph *g, const char *op, const og_val *in, size_t nin, const og_attr *attrs, size_t nattrs, const og_val *out, size_t nout)
+static og_node *append(og_build *b, og_graph *g, const char *op, const og_val *in, size_t nin, const og_attr *attrs, size_t nattrs, const og_val *out,
+	size_t nout)
 {
 	const char *name = node_name(b, op);
 	og_node *n = name ? og_graph_append(b->m, g, op, name, in, nin, out, nout, attrs, nattrs) : NULL;

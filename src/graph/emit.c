@@ -233,7 +233,8 @@ static og_status emit_file(const og_model *m, const og_layout *l, output *o, boo
 	return s == OG_OK ? og_tmpfile_commit(o->tmp, err) : s;
 }
 
-og_status og_emit(const og_model *m, const char *dir, const char *name, const og_emit_options *o, const og_context *ctx, og_emitted out[2], size_t *nout, og_error *err)
+og_status og_emit(const og_model *m, const char *dir, const char *name, const og_emit_options *o, const og_context *ctx, og_emitted out[2], size_t *nout,
+	og_error *err)
 {
 	const char *data_name = og_arena_printf(m->arena, "%s_data", name);
 	og_autofree char *path = og_path_join(dir, name), *data_path = data_name ? og_path_join(dir, data_name) : NULL;

@@ -46,6 +46,7 @@ typedef struct og_emitted {
 } og_emitted;
 
 /* Writes dir/name (and dir/name_data when weights are external): each appears whole or not at all. */
-og_status og_emit(const og_model *m, const char *dir, const char *name, const og_emit_options *o, const og_context *ctx, og_emitted out[2], size_t *nout, og_error *err) OG_MUST;
+og_status og_emit(const og_model *m, const char *dir, const char *name, const og_emit_options *o, const og_context *ctx, og_emitted out[2], size_t *nout,
+	og_error *err) OG_MUST;
 
 #endif

@@ -46,7 +46,8 @@ static void *copy_array(og_arena *a, const void *p, size_t n, size_t size)
 	return q;
 }
 
-og_node *og_graph_append(og_model *m, og_graph *g, const char *op, const char *name, const og_val *in, size_t nin, const og_val *out, size_t nout, const og_attr *attrs, size_t nattrs)
+og_node *og_graph_append(og_model *m, og_graph *g, const char *op, const char *name, const og_val *in, size_t nin, const og_val *out, size_t nout,
+	const og_attr *attrs, size_t nattrs)
 {
 	og_node *n = og_arena_alloc(m->arena, sizeof(*n));
 	if (!n || !og_arena_grow(m->arena, &g->nodes, &g->nodes_cap, g->nnodes + 1, sizeof(*g->nodes)))
@@ -105,7 +106,8 @@ og_val og_model_constant(og_model *m, og_dtype dtype, int rank, const int64_t *d
 	void *copy = copy_array(m->arena, data, size, 1);
 	if (!c || !copy || !og_arena_grow(m->arena, &m->inits, &m->inits_cap, m->ninits + 1, sizeof(*m->inits)))
 		return OG_NONE;
-	*c = (og_init){ .dtype = dtype, .rank = rank, .size = size, .data = copy, .name = og_arena_printf(m->arena, "/constants/%s/%zu", og_dtype_name(dtype), m->ninits) };
+	*c = (og_init){ .dtype = dtype, .rank = rank, .size = size, .data = copy, .name = og_arena_printf(m->arena, "/constants/%s/%zu",
+		og_dtype_name(dtype), m->ninits) };
 	for (int i = 0; i < rank; i++)
 		c->dims[i] = dims[i];
 	c->val = og_model_new_value(m, dtype, rank, shape);

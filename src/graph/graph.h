@@ -117,7 +117,8 @@ double og_node_float(const og_node *n, const char *name, double fallback);
 /* A new value; 0 when there is no memory. The pointer into values moves with the table. */
 og_val og_model_new_value(og_model *m, og_dtype dtype, int rank, const og_dim *dims);
 /* Append a node to a graph; in, out and attrs are copied. NULL when there is no memory. */
-og_node *og_graph_append(og_model *m, og_graph *g, const char *op, const char *name, const og_val *in, size_t nin, const og_val *out, size_t nout, const og_attr *attrs, size_t nattrs);
+og_node *og_graph_append(og_model *m, og_graph *g, const char *op, const char *name, const og_val *in, size_t nin, const og_val *out, size_t nout,
+	const og_attr *attrs, size_t nattrs);
 /* A constant initializer (data copied), shared with an equal one. */
 og_val og_model_constant(og_model *m, og_dtype dtype, int rank, const int64_t *dims, const void *data);
 

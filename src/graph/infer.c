@@ -30,7 +30,8 @@ static const char *shape_text(const ctx *c, const og_value *v)
 static og_status clash(const ctx *c, const char *what)
 {
 	const og_value *a = in(c, 0), *b = in(c, 1);
-	return og_fail(c->err, ONNXGATE_MISMATCH, "%s: %s: %s %s and %s %s", c->n->op, what, a ? og_dtype_name(a->dtype) : "", a ? shape_text(c, a) : "", b ? og_dtype_name(b->dtype) : "",
+	return og_fail(c->err, ONNXGATE_MISMATCH, "%s: %s: %s %s and %s %s", c->n->op, what, a ? og_dtype_name(a->dtype) : "", a ? shape_text(c, a) : "", b
+		? og_dtype_name(b->dtype) : "",
 	               b ? shape_text(c, b) : "");
 }
 
@@ -414,14 +415,18 @@ static const struct rule {
 	const char *op;
 	og_status (*infer)(ctx *c);
 } rules[] = {
-	{ "Add", infer_binary }, { "Sub", infer_binary }, { "Mul", infer_binary }, { "Div", infer_binary }, { "Pow", infer_binary }, { "Min", infer_binary }, { "Max", infer_binary },
+	{ "Add", infer_binary }, { "Sub", infer_binary }, { "Mul", infer_binary }, { "Div", infer_binary }, { "Pow", infer_binary }, { "Min", infer_binary },
+		{ "Max", infer_binary },
 	{ "Equal", infer_compare }, { "Less", infer_compare }, { "Greater", infer_compare }, { "LessOrEqual", infer_compare }, { "GreaterOrEqual", infer_compare },
 	{ "And", infer_compare }, { "Or", infer_compare }, { "Not", infer_unary }, { "IsNaN", infer_isnan }, { "Where", infer_where }, { "Cast", infer_cast },
-	{ "Abs", infer_unary }, { "Neg", infer_unary }, { "Sqrt", infer_unary }, { "Reciprocal", infer_unary }, { "Exp", infer_unary }, { "Erf", infer_unary }, { "Tanh", infer_unary },
-	{ "Sigmoid", infer_unary }, { "Relu", infer_unary }, { "LeakyRelu", infer_unary }, { "Softplus", infer_unary }, { "Mish", infer_unary }, { "Gelu", infer_unary },
+	{ "Abs", infer_unary }, { "Neg", infer_unary }, { "Sqrt", infer_unary }, { "Reciprocal", infer_unary }, { "Exp", infer_unary },
+		{ "Erf", infer_unary }, { "Tanh", infer_unary },
+	{ "Sigmoid", infer_unary }, { "Relu", infer_unary }, { "LeakyRelu", infer_unary }, { "Softplus", infer_unary }, { "Mish", infer_unary },
+		{ "Gelu", infer_unary },
 	{ "Softmax", infer_unary }, { "Identity", infer_unary },
 	{ "MatMul", infer_matmul }, { "Gemm", infer_gemm }, { "LayerNormalization", infer_layer_norm }, { "Einsum", infer_einsum },
-	{ "Gather", infer_gather }, { "Transpose", infer_transpose }, { "Unsqueeze", infer_unsqueeze }, { "Squeeze", infer_squeeze }, { "Concat", infer_concat }, { "Slice", infer_slice },
+	{ "Gather", infer_gather }, { "Transpose", infer_transpose }, { "Unsqueeze", infer_unsqueeze }, { "Squeeze", infer_squeeze },
+		{ "Concat", infer_concat }, { "Slice", infer_slice },
 	{ "Shape", infer_shape }, { "Range", infer_range }, { "ReduceMean", infer_reduce }, { "ReduceSum", infer_reduce }, { "ReduceMax", infer_reduce },
 };
 

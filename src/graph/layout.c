@@ -278,7 +278,8 @@ og_status og_layout_make(const og_model *m, og_external external, const char *da
 	*out = (og_layout){ 0 };
 	og_buf_init(&out->head, HEAD_MAX);
 	og_status s = large && external == OG_EXTERNAL_NEVER ?
-	                  og_fail(err, ONNXGATE_UNSUPPORTED, "%llu bytes of weights do not fit into one ONNX file (2 GiB); external data is needed", (unsigned long long)bytes) :
+	                  og_fail(err, ONNXGATE_UNSUPPORTED, "%llu bytes of weights do not fit into one ONNX file (2 GiB); external data is needed",
+		(unsigned long long)bytes) :
 	                  lay_out(m, external == OG_EXTERNAL_ALWAYS || (external == OG_EXTERNAL_AUTO && large), data_name, out, err);
 	if (s != OG_OK)
 		og_layout_done(out);

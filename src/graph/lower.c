@@ -41,7 +41,8 @@ static og_status rebuild(pass *p, og_graph *g, rewrite_fn rewrite)
 	og_node **old = g->nodes;
 	size_t n = g->nnodes;
 	og_graph *outer = p->g;
-	*g = (og_graph){ .parent = g->parent, .name = g->name, .inputs = g->inputs, .ninputs = g->ninputs, .inputs_cap = g->inputs_cap, .outputs = g->outputs, .noutputs = g->noutputs,
+	*g = (og_graph){ .parent = g->parent, .name = g->name, .inputs = g->inputs, .ninputs = g->ninputs, .inputs_cap = g->inputs_cap, .outputs =
+		g->outputs, .noutputs = g->noutputs,
 		             .outputs_cap = g->outputs_cap };
 	for (size_t i = 0; i < n; i++) {
 		for (size_t k = 0; k < old[i]->nattrs; k++)

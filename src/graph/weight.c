@@ -27,7 +27,8 @@ static const char *weight_name(og_build *b, const char *name)
 
 static const char *form_key(og_build *b, const char *name, const og_init *c)
 {
-	return og_arena_printf(b->arena, "%s|%d|%d %a %a|%lld+%lld", name, c->transpose, c->affine, (double)c->scale, (double)c->add, (long long)c->parts[0].first, (long long)c->parts[0].rows);
+	return og_arena_printf(b->arena, "%s|%d|%d %a %a|%lld+%lld", name, c->transpose, c->affine, (double)c->scale, (double)c->add,
+		(long long)c->parts[0].first, (long long)c->parts[0].rows);
 }
 
 /* Make the value; shared with an earlier claim of the same name in the same form. */
@@ -142,7 +143,8 @@ og_val og_weight_transposed(og_build *b, const char *name, int64_t rows, int64_t
 
 og_val og_weight_stack(og_build *b, const char *name, const char *const *names, const int64_t *rows, size_t n, int64_t cols, bool transpose)
 {
-	return claim(b, weight_name(b, name), &(spec){ .names = names, .rows = rows, .n = n, .dims = (int64_t[]){ 0, cols }, .rank = cols ? 2 : 1, .transpose = transpose });
+	return claim(b, weight_name(b, name), &(spec){ .names = names, .rows = rows, .n = n, .dims = (int64_t[]){ 0, cols }, .rank = cols ? 2 : 1,
+		.transpose = transpose });
 }
 
 og_val og_weight_affine(og_build *b, const char *name, const int64_t *dims, int rank, float scale, float add)

@@ -23,7 +23,8 @@ static const char *const singles[] = { "model.safetensors" };
 static const char *const indexes[] = { "model.safetensors.index.json" };
 
 /* Weights that people publish and we do not read: to say so instead of "none". */
-static const char *const unread[] = { "pytorch_model.bin", "pytorch_model.bin.index.json", "pytorch_model*.bin", "*.pt", "*.pth", "*.ckpt", "tf_model.h5", "*.h5", "flax_model.msgpack",
+static const char *const unread[] = { "pytorch_model.bin", "pytorch_model.bin.index.json", "pytorch_model*.bin", "*.pt", "*.pth", "*.ckpt", "tf_model.h5",
+	"*.h5", "flax_model.msgpack",
 	"*.msgpack", "*.gguf", "*.safetensors", "*.onnx" };
 
 struct og_checkpoint {
@@ -81,7 +82,8 @@ static og_status no_weights(const char *dir, const og_dirlist *l, og_error *err)
 			if (!og_glob(unread[i], l->names[k]))
 				continue;
 			bool safe = og_ends_with(l->names[k], ".safetensors"), onnx = og_ends_with(l->names[k], ".onnx");
-			(void)og_fail(err, ONNXGATE_UNSUPPORTED, "%s: expected model.safetensors or model.safetensors.index.json, found only %s, which %s", dir, l->names[k],
+			(void)og_fail(err, ONNXGATE_UNSUPPORTED, "%s: expected model.safetensors or model.safetensors.index.json, found only %s, which %s", dir,
+				l->names[k],
 				safe ? "is no name that from_pretrained loads" : onnx ? "is a graph and no checkpoint" : "is not read");
 			og_error_hint(err, "%s", safe ? "name the file itself, or rename it to model.safetensors" : onnx ? "name the .onnx file itself"
 				: "save it as safetensors: AutoModel.from_pretrained(DIR).save_pretrained(DIR, safe_serialization=True); on the Hub look under refs/pr/ for a converted revision");
@@ -299,7 +301,8 @@ static og_status check_promises(const og_checkpoint *c, const shard_index *x, og
 		if (!slot)
 			return og_fail_at(err, ONNXGATE_FORMAT, p->at, "%s: tensor \"%s\": expected in %s, found in no shard", x->name, shown, p->file);
 		if (c->file_of[*slot - 1] != wanted)
-			return og_fail_at(err, ONNXGATE_FORMAT, p->at, "%s: tensor \"%s\": expected in %s, found in %s", x->name, shown, p->file, x->files[c->file_of[*slot - 1]]);
+			return og_fail_at(err, ONNXGATE_FORMAT, p->at, "%s: tensor \"%s\": expected in %s, found in %s", x->name, shown, p->file,
+				x->files[c->file_of[*slot - 1]]);
 	}
 	return OG_OK;
 }

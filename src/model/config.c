@@ -15,9 +15,11 @@ static const struct act_name {
 	const char *name;
 	og_act_kind kind;
 } acts[] = {
-	{ "gelu", OG_ACT_GELU }, { "gelu_python", OG_ACT_GELU }, { "gelu_new", OG_ACT_GELU_TANH }, { "gelu_fast", OG_ACT_GELU_TANH }, { "gelu_pytorch_tanh", OG_ACT_GELU_TANH },
+	{ "gelu", OG_ACT_GELU }, { "gelu_python", OG_ACT_GELU }, { "gelu_new", OG_ACT_GELU_TANH }, { "gelu_fast", OG_ACT_GELU_TANH },
+		{ "gelu_pytorch_tanh", OG_ACT_GELU_TANH },
 	{ "gelu_python_tanh", OG_ACT_GELU_TANH }, { "gelu_accurate", OG_ACT_GELU_TANH }, { "gelu_10", OG_ACT_GELU_10 }, { "quick_gelu", OG_ACT_QUICK_GELU },
-	{ "laplace", OG_ACT_LAPLACE }, { "leaky_relu", OG_ACT_LEAKY_RELU }, { "linear", OG_ACT_LINEAR }, { "mish", OG_ACT_MISH }, { "relu", OG_ACT_RELU }, { "relu2", OG_ACT_RELU2 },
+	{ "laplace", OG_ACT_LAPLACE }, { "leaky_relu", OG_ACT_LEAKY_RELU }, { "linear", OG_ACT_LINEAR }, { "mish", OG_ACT_MISH }, { "relu", OG_ACT_RELU },
+		{ "relu2", OG_ACT_RELU2 },
 	{ "relu6", OG_ACT_RELU6 }, { "sigmoid", OG_ACT_SIGMOID }, { "silu", OG_ACT_SILU }, { "swish", OG_ACT_SILU }, { "tanh", OG_ACT_TANH },
 };
 
@@ -111,7 +113,8 @@ static const struct refusal {
 
 static bool matches_dropout(const char *key)
 {
-	return og_ends_with(key, "dropout") || og_ends_with(key, "dropout_prob") || og_ends_with(key, "_dropout_rate") || og_ends_with(key, "layerdrop") || og_ends_with(key, "drop_path_rate");
+	return og_ends_with(key, "dropout") || og_ends_with(key, "dropout_prob") || og_ends_with(key, "_dropout_rate") || og_ends_with(key, "layerdrop")
+		|| og_ends_with(key, "drop_path_rate");
 }
 
 static const char *inert_reason(const og_inert *own, const char *key)
@@ -231,7 +234,8 @@ static void read_choice(reader *r, const og_field *f, og_json *v)
 {
 	int i = json_object_is_type(v, json_type_string) ? word_index(f->text, json_object_get_string(v)) : -1;
 	if (i < 0)
-		fault(r, json_object_is_type(v, json_type_string) ? ONNXGATE_UNSUPPORTED : ONNXGATE_FORMAT, "%s: expected one of %s, found %.60s", f->key, f->text, found(v));
+		fault(r, json_object_is_type(v, json_type_string) ? ONNXGATE_UNSUPPORTED : ONNXGATE_FORMAT, "%s: expected one of %s, found %.60s", f->key,
+			f->text, found(v));
 	else
 		memcpy(r->out + f->at, &i, sizeof(i));
 }
@@ -380,7 +384,8 @@ og_status og_config_refusals(const og_json *doc, const char *class_name, og_erro
 		const char *target = json_object_get_string(value);
 		const char *dot = target ? strrchr(target, '.') : NULL;
 		if (og_starts_with(key, "AutoModel") && (!class_name || og_streq(dot ? dot + 1 : target, class_name))) {
-			og_status s = og_fail(err, ONNXGATE_UNSUPPORTED, "config.json: auto_map: %s is code of the repository (%.80s), which is never run", key, target ? target : "");
+			og_status s = og_fail(err, ONNXGATE_UNSUPPORTED, "config.json: auto_map: %s is code of the repository (%.80s), which is never run", key,
+				target ? target : "");
 			og_error_hint(err, "convert it where that code may be trusted, then use the ONNX file");
 			return s;
 		}

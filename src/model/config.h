@@ -20,7 +20,8 @@ typedef enum og_act_kind {
 } og_act_kind;
 bool og_act_parse(const char *name, og_act_kind *out);
 
-typedef enum og_field_kind { OG_FIELD_END, OG_FIELD_DIM, OG_FIELD_REAL, OG_FIELD_FLAG, OG_FIELD_CHOICE, OG_FIELD_ACT, OG_FIELD_LABELS, OG_FIELD_ONLY } og_field_kind;
+typedef enum og_field_kind { OG_FIELD_END, OG_FIELD_DIM, OG_FIELD_REAL, OG_FIELD_FLAG, OG_FIELD_CHOICE, OG_FIELD_ACT, OG_FIELD_LABELS,
+	OG_FIELD_ONLY } og_field_kind;
 
 typedef struct og_field {
 	og_field_kind kind;
@@ -38,7 +39,8 @@ typedef struct og_field {
 #define OG_DIM(type, member, key_) { .kind = OG_FIELD_DIM, .key = (key_), .at = OG_AT_(type, member, int64_t) }
 #define OG_DIM_OR(type, member, key_, value) { .kind = OG_FIELD_DIM, .key = (key_), .at = OG_AT_(type, member, int64_t), .optional = true, .whole = (value) }
 #define OG_LAYERS(type, member, key_) { .kind = OG_FIELD_DIM, .key = (key_), .at = OG_AT_(type, member, int64_t), .max = OG_LAYERS_MAX }
-#define OG_LAYERS_OR(type, member, key_, value) { .kind = OG_FIELD_DIM, .key = (key_), .at = OG_AT_(type, member, int64_t), .max = OG_LAYERS_MAX, .optional = true, .whole = (value) }
+#define OG_LAYERS_OR(type, member, key_, value) { .kind = OG_FIELD_DIM, .key = (key_), .at = OG_AT_(type, member, int64_t), .max = OG_LAYERS_MAX, \
+	.optional = true, .whole = (value) }
 #define OG_REAL_OR(type, member, key_, value) { .kind = OG_FIELD_REAL, .key = (key_), .at = OG_AT_(type, member, double), .optional = true, .real = (value) }
 #define OG_FLAG_OR(type, member, key_, value) { .kind = OG_FIELD_FLAG, .key = (key_), .at = OG_AT_(type, member, bool), .optional = true, .whole = (value) }
 #define OG_CHOICE_OR(type, member, key_, names) { .kind = OG_FIELD_CHOICE, .key = (key_), .at = OG_AT_(type, member, int), .optional = true, .text = (names) }
@@ -58,7 +60,8 @@ typedef struct og_unknown_keys {
 /* Fill `out` (the architecture's struct) from the document; all faults are collected in one message.
  * inert: the architecture's own list (ends with {0}), beside the common one. FORMAT: a wrong type or a value out of
  * range; UNSUPPORTED: a value that is not done. */
-og_status og_config_read(const og_json *doc, const og_field *fields, const og_inert *inert, void *out, og_arena *arena, og_unknown_keys *unknown, og_error *err) OG_MUST;
+og_status og_config_read(const og_json *doc, const og_field *fields, const og_inert *inert, void *out, og_arena *arena, og_unknown_keys *unknown,
+	og_error *err) OG_MUST;
 
 typedef enum og_fate { OG_FATE_STRUCTURAL, OG_FATE_ONLY, OG_FATE_INERT, OG_FATE_REFUSED, OG_FATE_UNKNOWN } og_fate;
 /* What happens to a key, and why (a borrowed sentence). */

@@ -60,7 +60,8 @@ static og_status enter(og_ledger *l, const og_tensor *t, og_error *err)
 	return OG_OK;
 }
 
-og_status og_ledger_new(og_arena *arena, const og_checkpoint *checkpoint, const char *base_prefix, const og_field *fields, const void *config, og_ledger **out, og_error *err)
+og_status og_ledger_new(og_arena *arena, const og_checkpoint *checkpoint, const char *base_prefix, const og_field *fields, const void *config,
+	og_ledger **out, og_error *err)
 {
 	og_ledger *l = og_arena_alloc(arena, sizeof(*l));
 	if (!l)
@@ -296,7 +297,8 @@ static og_status report_names(og_ledger *l, bool allow_unexpected, og_error *err
 		return s;
 	}
 	if (nu && !allow_unexpected) {
-		og_status s = og_fail(err, ONNXGATE_CONVERSION, "%zu tensor%s of the checkpoint %s used by nothing: %s", nu, nu == 1 ? "" : "s", nu == 1 ? "is" : "are", og_buf_cstr(&unexpected));
+		og_status s = og_fail(err, ONNXGATE_CONVERSION, "%zu tensor%s of the checkpoint %s used by nothing: %s", nu, nu == 1 ? "" : "s", nu == 1 ? "is"
+			: "are", og_buf_cstr(&unexpected));
 		og_error_hint(err, "--allow-unexpected converts all the same");
 		return s;
 	}
@@ -325,7 +327,8 @@ static og_status note_rule(og_ledger *l, const char *why, og_ledger_report *out,
 	}
 	if (!n)
 		return OG_OK;
-	return add_note(l, out, cap, og_arena_printf(l->arena, "%zu tensor%s ignored (%s): %s%s", n, n == 1 ? "" : "s", why ? why : "unexpected, allowed", first, n > 1 ? ", …" : ""), err);
+	return add_note(l, out, cap, og_arena_printf(l->arena, "%zu tensor%s ignored (%s): %s%s", n, n == 1 ? "" : "s", why ? why : "unexpected, allowed",
+		first, n > 1 ? ", …" : ""), err);
 }
 
 og_status og_ledger_check(og_ledger *l, const og_ignore *ignore, bool allow_unexpected, og_ledger_report *out, og_error *err)

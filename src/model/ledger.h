@@ -21,7 +21,8 @@ typedef struct og_ignore { /* a tensor that nothing uses, and the rule that allo
 /* checkpoint NULL: every claim is found, and og_ledger_claims() tells what was asked for.
  * base_prefix: "bert": a scope of that name is empty when the checkpoint was saved without it (the base model alone).
  * fields, config (may be NULL): to name the config key that asks for a dim. All are borrowed. */
-og_status og_ledger_new(og_arena *arena, const og_checkpoint *checkpoint, const char *base_prefix, const og_field *fields, const void *config, og_ledger **out, og_error *err) OG_MUST;
+og_status og_ledger_new(og_arena *arena, const og_checkpoint *checkpoint, const char *base_prefix, const og_field *fields, const void *config,
+	og_ledger **out, og_error *err) OG_MUST;
 
 /* The name of a weight scope as this checkpoint has it: base_prefix itself, or "". Others unchanged. */
 const char *og_ledger_scope(const og_ledger *l, const char *scope);

@@ -42,6 +42,11 @@ const char *og_record_url(const og_record *r)
 	return r->url;
 }
 
+const char *og_record_read_only(const og_record *r)
+{
+	return r->why.status == OG_OK ? NULL : r->why.message;
+}
+
 void og_record_cancel(og_record *r, const int *cancel)
 {
 	r->cancel = cancel;
@@ -102,10 +107,19 @@ og_status og_record_insert(og_record *r, const char *table, const og_cell *cells
 
 /* ---- transactions ------------------------------------------------------------------------------------- */
 
+static og_status begin(og_record *r, og_error *err)
+{
+	if (r->why.status == OG_OK)
+		return r->ops->begin(r, err);
+	if (err)
+		*err = r->why;
+	return r->why.status;
+}
+
 og_status og_record_result(og_record *r, const onnxgate_result *res, int64_t *id, og_error *err)
 {
 	int64_t made = 0;
-	OG_TRY(r->ops->begin(r, err));
+	OG_TRY(begin(r, err));
 	og_status s = og_record_rows_result(r, res, &made, err);
 	if (s == OG_OK)
 		s = r->ops->commit(r, err);
@@ -119,7 +133,7 @@ og_status og_record_result(og_record *r, const onnxgate_result *res, int64_t *id
 
 og_status og_record_bench(og_record *r, const onnxgate_bench_result *res, og_error *err)
 {
-	OG_TRY(r->ops->begin(r, err));
+	OG_TRY(begin(r, err));
 	og_status s = og_record_rows_bench(r, res, err);
 	if (s == OG_OK)
 		s = r->ops->commit(r, err);

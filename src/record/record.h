@@ -13,6 +13,7 @@ typedef struct og_record og_record;
  * database newer than the program is opened for reading only. UNSUPPORTED for other schemes. */
 og_status og_record_open(const char *url, og_record **out, og_error *err) OG_MUST;
 const char *og_record_url(const og_record *r);
+const char *og_record_read_only(const og_record *r); /* why nothing can be recorded in it, or NULL: it can be written */
 /* models, verifications (one row a run), onnx_conversions (when converted or when a conversion failed): one transaction. */
 og_status og_record_result(og_record *r, const onnxgate_result *res, int64_t *id, og_error *err) OG_MUST;
 og_status og_record_bench(og_record *r, const onnxgate_bench_result *res, og_error *err) OG_MUST;

@@ -22,12 +22,13 @@ struct og_record { /* the first member of every store */
 	const og_store_ops *ops;
 	char *url;         /* with its scheme and an absolute path */
 	const int *cancel; /* polled while a query runs, or NULL */
+	og_error why;      /* status not OK: it may only be read, and this is the answer to who wants to write */
 };
 
 struct og_store_ops {
 	const char *scheme; /* "sqlite" */
 	og_status (*open)(const char *rest, og_record **out, og_error *err); /* rest: behind the scheme's colon */
-	og_status (*begin)(og_record *r, og_error *err); /* for writing; IO or UNSUPPORTED when it may only be read */
+	og_status (*begin)(og_record *r, og_error *err); /* for writing */
 	/* id (may be NULL): what the statement's RETURNING gives, 0 when no row. */
 	og_status (*run)(og_record *r, const char *sql, const og_value *values, size_t n, int64_t *id, og_error *err);
 	og_status (*commit)(og_record *r, og_error *err); /* or nothing has happened */

@@ -28,8 +28,6 @@ typedef struct sqlite {
 	og_record base;
 	sqlite3 *db;
 	char *path;
-	bool read_only;
-	og_error why; /* read_only: what to answer to who wants to write */
 } sqlite;
 
 #define OG_MIGRATION(version, text) extern const char text[];
@@ -199,8 +197,7 @@ static og_status migrate(const sqlite *q, og_error *err)
 
 static void only_reading(sqlite *q, og_status status, const char *why)
 {
-	q->read_only = true;
-	og_status s = og_fail(&q->why, status, "database %s: %s", q->path, why);
+	og_status s = og_fail(&q->base.why, status, "database %s: %s", q->path, why);
 	(void)s;
 }
 
@@ -212,10 +209,10 @@ static og_status look_at_schema(sqlite *q, og_error *err)
 	if (version > NEWEST) {
 		snprintf(why, sizeof(why), "schema version %lld, this program writes up to %d", (long long)version, NEWEST);
 		only_reading(q, ONNXGATE_UNSUPPORTED, why);
-		og_error_hint(&q->why, "use a newer onnxgate, or another database with --db");
+		og_error_hint(&q->base.why, "use a newer onnxgate, or another database with --db");
 		return OG_OK;
 	}
-	if (q->read_only || sqlite3_db_readonly(q->db, "main") == 1) {
+	if (sqlite3_db_readonly(q->db, "main") == 1) {
 		only_reading(q, ONNXGATE_IO, "may not be written");
 		return version ? OG_OK : og_fail(err, ONNXGATE_IO, "database %s: holds no tables of ours, and may not be written", q->path);
 	}
@@ -226,7 +223,7 @@ static og_status look_at_schema(sqlite *q, og_error *err)
 static void write_ahead(const sqlite *q)
 {
 	sqlite3_stmt *s = NULL;
-	if (q->read_only || og_on_network(q->path)) /* the log's index is shared memory of one machine */
+	if (q->base.why.status != OG_OK || og_on_network(q->path)) /* the log's index is shared memory of one machine */
 		return;
 	if (sqlite3_prepare_v2(q->db, "PRAGMA journal_mode = WAL", -1, &s, NULL) == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW &&
 		og_streq((const char *)sqlite3_column_text(s, 0), "wal"))
@@ -241,7 +238,7 @@ static og_status connect_and_look(sqlite *q, og_error *err)
 		return failed(q, rc, "open", err);
 	og_error why = { 0 };
 	og_status s = rc == SQLITE_OK ? look_at_schema(q, &why) : failed(q, rc, "open", &why);
-	if (s == OG_OK || s != ONNXGATE_IO || q->read_only || !og_file_exists(q->path)) {
+	if (s != ONNXGATE_IO || q->base.why.status != OG_OK || !og_file_exists(q->path)) {
 		if (s != OG_OK && err)
 			*err = why;
 		return s;
@@ -254,10 +251,8 @@ static og_status connect_and_look(sqlite *q, og_error *err)
 	uint64_t size = 0;
 	bool whole = og_file_size(log, &size, NULL) == ONNXGATE_NOT_FOUND || size == 0;
 	int code = q->db ? sqlite3_errcode(q->db) & 0xff : SQLITE_CANTOPEN;
-	if (whole && (code == SQLITE_CANTOPEN || code == SQLITE_READONLY) && connect_immutable(q) == SQLITE_OK) {
-		q->read_only = true;
+	if (whole && (code == SQLITE_CANTOPEN || code == SQLITE_READONLY) && connect_immutable(q) == SQLITE_OK)
 		return look_at_schema(q, err);
-	}
 	if (err)
 		*err = why;
 	return s;
@@ -300,13 +295,7 @@ static og_status sqlite_open(const char *rest, og_record **out, og_error *err)
 
 static og_status sqlite_begin(og_record *r, og_error *err)
 {
-	sqlite *q = (sqlite *)r;
-	if (q->read_only) {
-		if (err)
-			*err = q->why;
-		return q->why.status;
-	}
-	return execute(q, "BEGIN IMMEDIATE", "begin", err);
+	return execute((sqlite *)r, "BEGIN IMMEDIATE", "begin", err);
 }
 
 static int bind(sqlite3_stmt *s, int at, const og_value *v)

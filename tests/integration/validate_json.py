@@ -3,10 +3,10 @@
 """Validate JSON documents against the schemas in schemas/.
 
     validate_json.py [--schema FILE | --schemas DIR] [--cross-check] FILE…
-    validate_json.py --schemas DIR --self-test
+    validate_json.py [--schemas DIR] --self-test
 
-A FILE of "-" is the standard input. With --schemas the document's own "schema" member ("onnxgate.verify/1")
-names the file (verify.schema.json). The validator below knows the part of JSON Schema (draft 2020-12) that our
+A FILE of "-" is the standard input. Unless --schema names one, the document's own "schema" member
+("onnxgate.verify/1") names the schema (verify.schema.json), in the folder schemas/ of this project by default. The validator below knows the part of JSON Schema (draft 2020-12) that our
 schemas use, and refuses a schema that uses more, so that no package is needed; --cross-check also asks the
 package `jsonschema` and fails when the two disagree. Exit code 0: every document is valid; 1: one is not;
 2: the call is wrong.
@@ -17,6 +17,8 @@ import json
 import os
 import re
 import sys
+
+SCHEMAS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "schemas")
 
 TYPES = {
     "object": lambda v: isinstance(v, dict),
@@ -267,13 +269,13 @@ def check_schemas(directory):
 def main():
     p = argparse.ArgumentParser(description="Validate JSON documents against the schemas of onnxgate.")
     p.add_argument("--schema", help="the schema, whatever the document says")
-    p.add_argument("--schemas", help="the folder of COMMAND.schema.json")
+    p.add_argument("--schemas", default=SCHEMAS, help="the folder of COMMAND.schema.json (default: schemas/)")
     p.add_argument("--cross-check", action="store_true", help="ask the package jsonschema, too")
     p.add_argument("--self-test", action="store_true", help="check this validator and the schemas")
     p.add_argument("files", nargs="*")
     o = p.parse_args()
-    if not (o.schema or o.schemas) or not (o.files or o.self_test):
-        p.error("expected --schema FILE or --schemas DIR, and files or --self-test")
+    if not (o.files or o.self_test):
+        p.error("expected files, or --self-test")
     wrong = [f"self-test: {w}" for w in self_test(o.schemas)] if o.self_test else []
     for path in o.files:
         try:

@@ -9,7 +9,8 @@
 
 static const char *fate_name(og_fate f)
 {
-	static const char *const names[] = { [OG_FATE_STRUCTURAL] = "structural", [OG_FATE_ONLY] = "only", [OG_FATE_INERT] = "inert", [OG_FATE_REFUSED] = "refused", [OG_FATE_UNKNOWN] = "unknown" };
+	static const char *const names[] = { [OG_FATE_STRUCTURAL] = "structural", [OG_FATE_ONLY] = "only", [OG_FATE_INERT] = "inert",
+		[OG_FATE_REFUSED] = "refused", [OG_FATE_UNKNOWN] = "unknown" };
 	return names[f];
 }
 

@@ -44,7 +44,7 @@ static void expect_refusal(const char *config, const char *asked, const char *pa
 
 #define BERT(class) "{\"model_type\": \"bert\", \"architectures\": [\"" class "\"]}"
 
-static void test_task__is_the_class_of_the_config(void **state)
+static void test_convert__task_is_the_class_of_the_config(void **state)
 {
 	(void)state;
 	expect_task(BERT("BertModel"), NULL, "feature-extraction");
@@ -55,7 +55,7 @@ static void test_task__is_the_class_of_the_config(void **state)
 	expect_task("{\"model_type\": \"bert\", \"architectures\": null}", NULL, "feature-extraction");
 }
 
-static void test_task__asked_for(void **state)
+static void test_convert__task_asked_for(void **state)
 {
 	(void)state;
 	expect_task(BERT("BertForMaskedLM"), "feature-extraction", "feature-extraction");
@@ -67,7 +67,7 @@ static void test_task__asked_for(void **state)
 	expect_refusal("{\"model_type\": \"brrt\"}", NULL, "architecture brrt is not done");
 }
 
-static void test_task__options_are_checked(void **state)
+static void test_convert__task_options_are_checked(void **state)
 {
 	og_auto(og_arena) *a = og_arena_new();
 	og_auto(og_json) *doc = NULL;
@@ -84,7 +84,7 @@ static void test_task__options_are_checked(void **state)
 
 /* ---- companions ---- */
 
-static void test_companions__by_name(void **state)
+static void test_convert__companions_by_name(void **state)
 {
 	(void)state;
 	assert_string_equal(og_convert_role("tokenizer.json"), "tokenizer");
@@ -127,7 +127,7 @@ static void write_model(const og_model *m)
 	assert_int_equal(og_emit(m, scratch_dir, "model.onnx", &(og_emit_options){ OG_EXTERNAL_AUTO, false }, NULL, out, &n, NULL), OG_OK);
 }
 
-static void test_readback__a_right_file_passes(void **state)
+static void test_convert__readback_a_right_file_passes(void **state)
 {
 	toy_build t = toy_builder(square, OG_COUNT(square));
 	const char *first = NULL;
@@ -139,7 +139,7 @@ static void test_readback__a_right_file_passes(void **state)
 }
 
 /* A square matrix has the right shape either way: only the numbers tell. */
-static void test_readback__finds_a_wrongly_transposed_square_matrix(void **state)
+static void test_convert__readback_finds_a_wrongly_transposed_square_matrix(void **state)
 {
 	toy_build t = toy_builder(square, OG_COUNT(square));
 	const char *first = NULL;
@@ -152,7 +152,7 @@ static void test_readback__finds_a_wrongly_transposed_square_matrix(void **state
 	toy_builder_free(&t);
 }
 
-static void test_readback__finds_a_shifted_weight(void **state)
+static void test_convert__readback_finds_a_shifted_weight(void **state)
 {
 	toy_build t = toy_builder(square, OG_COUNT(square));
 	const char *first = NULL;
@@ -173,13 +173,13 @@ static void test_readback__finds_a_shifted_weight(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_task__is_the_class_of_the_config),
-		cmocka_unit_test(test_task__asked_for),
-		cmocka_unit_test(test_task__options_are_checked),
-		cmocka_unit_test(test_companions__by_name),
-		SCRATCH_TEST(test_readback__a_right_file_passes),
-		SCRATCH_TEST(test_readback__finds_a_wrongly_transposed_square_matrix),
-		SCRATCH_TEST(test_readback__finds_a_shifted_weight),
+		cmocka_unit_test(test_convert__task_is_the_class_of_the_config),
+		cmocka_unit_test(test_convert__task_asked_for),
+		cmocka_unit_test(test_convert__task_options_are_checked),
+		cmocka_unit_test(test_convert__companions_by_name),
+		SCRATCH_TEST(test_convert__readback_a_right_file_passes),
+		SCRATCH_TEST(test_convert__readback_finds_a_wrongly_transposed_square_matrix),
+		SCRATCH_TEST(test_convert__readback_finds_a_shifted_weight),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -94,7 +94,8 @@ static void test_config__each_fault_is_named(void **state)
 	expect_fault("{\"width\": 8, \"act\": \"prelu\"}", ONNXGATE_UNSUPPORTED, "act: prelu has learned weights");
 	expect_fault("{\"width\": 8, \"act\": \"gelou\"}", ONNXGATE_UNSUPPORTED, "act: activation \"gelou\" is not known");
 	expect_fault("{\"width\": 8, \"is_decoder\": true}", ONNXGATE_UNSUPPORTED, "is_decoder: only false is done, found true");
-	expect_fault("{\"layers\": \"x\", \"tied\": 3}", ONNXGATE_FORMAT, "width: missing; layers: expected a whole number, found \"x\"; tied: expected true or false, found 3");
+	expect_fault("{\"layers\": \"x\", \"tied\": 3}", ONNXGATE_FORMAT,
+		"width: missing; layers: expected a whole number, found \"x\"; tied: expected true or false, found 3");
 }
 
 static void test_config__unknown_keys_are_counted(void **state)

@@ -53,10 +53,12 @@ static void test_sqlite__a_newer_schema_is_only_read(void **state)
 	{
 		og_auto(og_record) *r = open_db();
 		ok(record_one(r, &err), &err);
+		assert_null(og_record_read_only(r));
 	}
 	by_hand("INSERT INTO onnxgate_schema VALUES (7, 'now', 'onnxgate/9.9')");
 	og_auto(og_record) *r = open_db();
 	assert_string_equal(ask(r, "SELECT count(*) FROM verifications"), "1");
+	assert_non_null(og_record_read_only(r));
 	assert_int_equal(record_one(r, &err), ONNXGATE_UNSUPPORTED);
 	assert_non_null(strstr(err.message, "schema version 7, this program writes up to 1"));
 	assert_true(err.hint[0]);
