@@ -139,7 +139,7 @@ fuzz_all() { # SECONDS: as many at a time as there are processors
 # What the oracle scripts cache (nothing of a Hub: they make their own checkpoints) stays in the checkout, too.
 oracle() { # SCRIPT
 	env HF_HOME="$BUILD/oracle-home" HF_HUB_OFFLINE=1 HF_HUB_DISABLE_TELEMETRY=1 DO_NOT_TRACK=1 XDG_CACHE_HOME="$BUILD/oracle-home" \
-		TOKENIZERS_PARALLELISM=false OMP_NUM_THREADS="$JOBS" "$BUILD/oracle-venv/bin/python" "$1" --build "$BUILD"
+		TOKENIZERS_PARALLELISM=false OMP_NUM_THREADS=1 "$BUILD/oracle-venv/bin/python" "$1" --build "$BUILD"
 }
 
 "$ROOT/scripts/install_deps.sh" build test

@@ -46,9 +46,11 @@ static og_status check_sizes(const bencher *b, const og_array *in, int64_t batch
 		if (kind == OG_INPUT_BRANCH || !in[i].rank)
 			continue;
 		if (in[i].dims[0] != batch)
-			return og_fail(err, ONNXGATE_INVALID, "%s: batch size is %lld in the file, %lld was asked for", b->plan->path, (long long)in[i].dims[0], (long long)batch);
+			return og_fail(err, ONNXGATE_INVALID, "%s: batch size is %lld in the file, %lld was asked for", b->plan->path, (long long)in[i].dims[0],
+			               (long long)batch);
 		if (kind == OG_INPUT_IDS && last != sequence)
-			return og_fail(err, ONNXGATE_INVALID, "%s: sequence length is %lld in the file, %lld was asked for", b->plan->path, (long long)last, (long long)sequence);
+			return og_fail(err, ONNXGATE_INVALID, "%s: sequence length is %lld in the file, %lld was asked for", b->plan->path, (long long)last,
+			               (long long)sequence);
 	}
 	return OG_OK;
 }
@@ -119,12 +121,14 @@ static const char *output_dtype(const og_session *s)
 	return n ? og_dtype_name(out[0].dtype) : "?";
 }
 
-og_status og_bench_run(og_runtime *runtime, const og_bench_plan *plan, const og_context *ctx, og_arena *arena, onnxgate_bench_row **rows, size_t *n, og_error *err)
+og_status og_bench_run(og_runtime *runtime, const og_bench_plan *plan, const og_context *ctx, og_arena *arena, onnxgate_bench_row **rows, size_t *n,
+                       og_error *err)
 {
 	int64_t max = plan->facts ? plan->facts->max_positions : 0, length = max > 0 && max < SEQUENCE ? max : SEQUENCE;
 	const int64_t *batches = plan->batch_sizes ? plan->batch_sizes : default_batches, *lengths = plan->sequence_lengths ? plan->sequence_lengths : &length;
 	size_t nb = plan->batch_sizes ? plan->nbatch_sizes : OG_COUNT(default_batches), nl = plan->sequence_lengths ? plan->nsequence_lengths : 1, at = 0;
-	bencher b = { .plan = plan, .ctx = ctx, .runtime = runtime, .arena = arena, .runs = plan->runs ? plan->runs : RUNS, .warmup = plan->warmup ? plan->warmup : WARMUP };
+	bencher b = { .plan = plan, .ctx = ctx, .runtime = runtime, .arena = arena, .runs = plan->runs ? plan->runs : RUNS,
+		          .warmup = plan->warmup ? plan->warmup : WARMUP };
 	og_auto(og_session) *session = NULL;
 	onnxgate_bench_row *out;
 

@@ -24,7 +24,8 @@ typedef struct og_bench_plan {
 
 /* Rows in the arena, batch sizes within sequence lengths. INVALID when a size is below 1, or a length above
  * max_positions; UNSUPPORTED when an input's meaning is not known. Times are taken in the runtime's process. */
-og_status og_bench_run(og_runtime *runtime, const og_bench_plan *plan, const og_context *ctx, og_arena *arena, onnxgate_bench_row **rows, size_t *n, og_error *err) OG_MUST;
+og_status og_bench_run(og_runtime *runtime, const og_bench_plan *plan, const og_context *ctx, og_arena *arena, onnxgate_bench_row **rows, size_t *n,
+                       og_error *err) OG_MUST;
 
 /* What the figures were taken on: cpu, cores, memory, kernel. In the arena. */
 og_status og_bench_host(og_arena *arena, onnxgate_pair **out, size_t *n, og_error *err) OG_MUST;

@@ -201,7 +201,8 @@ static const char *shape_fault(const og_trial *t, const og_case *c, size_t i)
 	for (int k = 0; k < a->rank; k++) {
 		int64_t declared = og_input_dim(p, k, c->bindings, c->nbindings);
 		if (declared >= 0 && declared != a->dims[k])
-			return or_less(og_arena_printf(t->arena, "dim %d of output '%s' is %lld, declared %lld, at %s", k, show, (long long)a->dims[k], (long long)declared, c->label));
+			return or_less(og_arena_printf(t->arena, "dim %d of output '%s' is %lld, declared %lld, at %s", k, show, (long long)a->dims[k],
+			                               (long long)declared, c->label));
 	}
 	return NULL;
 }
@@ -258,7 +259,8 @@ static og_status check_finite(og_trial *t, og_error *err)
 			before = bad;
 			OG_TRY(count_bad(&t->cases[c].out[i], &bad, &all, err));
 			if (bad > before && !before)
-				where = og_arena_printf(t->arena, ", first in output '%s' at %s", og_str_show(og_str_of(t->out[i].name), show, sizeof(show)), t->cases[c].label);
+				where = og_arena_printf(t->arena, ", first in output '%s' at %s", og_str_show(og_str_of(t->out[i].name), show, sizeof(show)),
+				                        t->cases[c].label);
 		}
 	if (!where)
 		return og_fail_nomem(err);
@@ -293,8 +295,8 @@ static og_status run_steps(og_trial *t, og_error *err)
 	return t->rows->nomem ? og_fail_nomem(err) : OG_OK;
 }
 
-og_status og_check_runtime(const char *onnx_path, og_runtime *runtime, const char *why_none, const og_input_facts *facts, const char *task, const og_context *ctx,
-                           og_checks *out, og_error *err)
+og_status og_check_runtime(const char *onnx_path, og_runtime *runtime, const char *why_none, const og_input_facts *facts, const char *task,
+                           const og_context *ctx, og_checks *out, og_error *err)
 {
 	og_auto(og_session) *session = NULL;
 	og_auto(og_arena) *arena = og_arena_new();
@@ -306,7 +308,8 @@ og_status og_check_runtime(const char *onnx_path, og_runtime *runtime, const cha
 		return og_fail_nomem(err);
 	if (!runtime) {
 		for (size_t i = 0; i < OG_COUNT(row_names); i++)
-			og_check_add(out, row_names[i], ONNXGATE_VALIDATE_RUNTIME, ONNXGATE_CHECK_SKIPPED, (double)NAN, (double)NAN, "%s", why_none ? why_none : "no runtime");
+			og_check_add(out, row_names[i], ONNXGATE_VALIDATE_RUNTIME, ONNXGATE_CHECK_SKIPPED, (double)NAN, (double)NAN, "%s",
+			             why_none ? why_none : "no runtime");
 		return out->nomem ? og_fail_nomem(err) : OG_OK;
 	}
 	OG_TRY(og_check_cancel(ctx, err));

@@ -79,7 +79,7 @@ void og_shape_cast(og_op *o)
 	int64_t to = og_op_int(o, "to", 0);
 
 	og_out_like(o, 0, 0);
-	if (to > 0 && to < OG_DTYPE_COUNT)
+	if (to > 0 && to < OG_ONNX_DTYPE_COUNT)
 		og_out_dtype(o, 0, (og_dtype)to);
 	og_value_cast(o);
 }

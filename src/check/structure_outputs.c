@@ -16,7 +16,7 @@ static void check_value(og_findings *f, const og_onnx_value *v, const char *what
 	}
 	if (t->kind != OG_ONNX_TENSOR && t->kind != OG_ONNX_SPARSE_TENSOR)
 		return;
-	if (t->dtype == OG_DTYPE_NONE && t->dtype_number >= OG_DTYPE_COUNT)
+	if (t->dtype == OG_DTYPE_NONE && t->dtype_number >= OG_ONNX_DTYPE_COUNT)
 		og_unsure(f, "%s '%s': element type %lld is not known to us", what, v->name, (long long)t->dtype_number);
 	else if (t->dtype == OG_DTYPE_NONE)
 		og_fault(f, "%s '%s': element type %lld", what, v->name, (long long)t->dtype_number);

@@ -106,7 +106,7 @@ static void check_tensor(og_findings *f, const og_tensor_ref *r)
 	uint64_t elements;
 
 	f->looked++;
-	if (t->dtype == OG_DTYPE_NONE && t->dtype_number >= OG_DTYPE_COUNT) {
+	if (t->dtype == OG_DTYPE_NONE && t->dtype_number >= OG_ONNX_DTYPE_COUNT) {
 		og_unsure(f, "%s '%s': element type %lld is not known to us", r->what, r->name, (long long)t->dtype_number);
 		return;
 	}

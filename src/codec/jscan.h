@@ -10,7 +10,11 @@
 #include "base/source.h"
 #include "base/str.h"
 
-typedef enum og_jtoken { OG_J_ERROR, OG_J_END, OG_J_OBJECT, OG_J_OBJECT_END, OG_J_ARRAY, OG_J_ARRAY_END, OG_J_KEY, OG_J_STRING, OG_J_NUMBER, OG_J_TRUE, OG_J_FALSE, OG_J_NULL } og_jtoken;
+typedef enum og_jtoken {
+	OG_J_ERROR, OG_J_END,
+	OG_J_OBJECT, OG_J_OBJECT_END, OG_J_ARRAY, OG_J_ARRAY_END,
+	OG_J_KEY, OG_J_STRING, OG_J_NUMBER, OG_J_TRUE, OG_J_FALSE, OG_J_NULL
+} og_jtoken;
 
 typedef struct og_jscan og_jscan;
 

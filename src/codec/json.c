@@ -25,9 +25,10 @@ typedef struct parse {
 
 static og_status bad(parse *p, og_error *err, const char *what)
 {
-	char shown[80];
+	char key[80];
 	uint64_t at = og_jscan_at(p->scan);
-	return og_fail_at(err, ONNXGATE_FORMAT, at, "%s: key \"%s\" %s at offset %" PRIu64, p->name, og_str_show(og_jscan_text(p->scan), shown, sizeof(shown)), what, at);
+	og_str_show(og_jscan_text(p->scan), key, sizeof(key));
+	return og_fail_at(err, ONNXGATE_FORMAT, at, "%s: key \"%s\" %s at offset %" PRIu64, p->name, key, what, at);
 }
 
 static og_status take_key(parse *p, og_error *err)

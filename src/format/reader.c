@@ -24,7 +24,8 @@ static const struct {
 	const char *what, *hint;
 } magics[] = {
 #define MAGIC(bytes, what, hint) { bytes, sizeof(bytes) - 1, what, hint }
-	MAGIC("version https://git-lfs", "a git-LFS pointer, not the file that it points to", "run `git lfs pull` in that clone, or let onnxgate download the repository"),
+	MAGIC("version https://git-lfs", "a git-LFS pointer, not the file that it points to",
+		"run `git lfs pull` in that clone, or let onnxgate download the repository"),
 	MAGIC("PK\x03\x04", "a zip archive (a PyTorch checkpoint is one), which is not read", to_safetensors),
 	MAGIC("PK\x05\x06", "an empty zip archive", to_safetensors),
 	MAGIC("GGUF", "a GGUF file (llama.cpp), which is not read", to_safetensors),

@@ -51,7 +51,8 @@ static og_status bad_at(const parse *p, og_status status, uint64_t offset, const
 	va_start(ap, fmt);
 	vsnprintf(what, sizeof(what), fmt, ap);
 	va_end(ap);
-	return og_fail_at(p->err, status, offset, "%s: tensor \"%s\": %s at offset %" PRIu64, p->r->source->name, og_str_show(og_str_of(name), shown, sizeof(shown)), what, offset);
+	og_str_show(og_str_of(name), shown, sizeof(shown));
+	return og_fail_at(p->err, status, offset, "%s: tensor \"%s\": %s at offset %" PRIu64, p->r->source->name, shown, what, offset);
 }
 #define BAD(p, ...) bad_at(p, ONNXGATE_FORMAT, og_jscan_at((p)->j), (p)->t.name, __VA_ARGS__)
 #define BAD_ENTRY(p, ...) bad_at(p, ONNXGATE_FORMAT, (p)->entry_at, (p)->t.name, __VA_ARGS__)
@@ -297,33 +298,37 @@ static int by_place(const void *a, const void *b)
 	return strcmp(x->name, y->name); /* empty ones in one place: any order will do that is always the same */
 }
 
+/* t does not begin where the tensor before it ends. */
+static og_status bad_place(const parse *p, size_t i, uint64_t expected)
+{
+	char name[200], before[220] = "the data begins";
+	const og_tensor *t = &p->r->tensors[i];
+	if (i) {
+		og_str_show(og_str_of(t[-1].name), name, sizeof(name));
+		snprintf(before, sizeof(before), "tensor \"%s\" ends", name);
+	}
+	og_str_show(og_str_of(t->name), name, sizeof(name));
+	return og_fail_at(p->err, ONNXGATE_FORMAT, t->offset, "%s: tensor \"%s\": data_offsets %s: expected to begin at %" PRIu64 ", where %s, found %" PRIu64,
+		p->r->source->name, name, t->offset < expected ? "overlap" : "leave a gap", expected - p->data_at, before, t->offset - p->data_at);
+}
+
 static og_status check_cover(parse *p)
 {
 	og_reader *r = p->r;
-	uint64_t next = p->data_at;
+	uint64_t next = p->data_at, end = p->data_at + p->data_size;
 	bool sorted = true;
 	for (size_t i = 1; i < r->count && sorted; i++)
 		sorted = by_place(&r->tensors[i - 1], &r->tensors[i]) < 0;
 	if (!sorted)
 		qsort(r->tensors, r->count, sizeof(*r->tensors), by_place);
 	for (size_t i = 0; i < r->count; i++) {
-		const og_tensor *t = &r->tensors[i];
-		char before[200] = "the data begins";
-		if (t->offset == next) {
-			next += t->size;
-			continue;
-		}
-		if (i) {
-			char name[160];
-			snprintf(before, sizeof(before), "tensor \"%s\" ends", og_str_show(og_str_of(r->tensors[i - 1].name), name, sizeof(name)));
-		}
-		return bad_at(p, ONNXGATE_FORMAT, t->offset, t->name, "%s: expected its bytes at %" PRIu64 ", where %s, found them at %" PRIu64 " (counted in the data), that is",
-			t->offset < next ? "overlap" : "gap", next - p->data_at, before, t->offset - p->data_at);
+		if (r->tensors[i].offset != next)
+			return bad_place(p, i, next);
+		next += r->tensors[i].size;
 	}
-	uint64_t end = p->data_at + p->data_size;
 	if (next != end)
-		return og_fail_at(p->err, ONNXGATE_FORMAT, next, "%s: expected the file to end with its last tensor at %" PRIu64 ", found %" PRIu64 " bytes more", r->source->name,
-			next, end - next);
+		return og_fail_at(p->err, ONNXGATE_FORMAT, next, "%s: expected the file to end with its last tensor at %" PRIu64 ", found %" PRIu64 " bytes more",
+			r->source->name, next, end - next);
 	return OG_OK;
 }
 
@@ -360,7 +365,7 @@ static og_status check_length(const parse *p, uint64_t n, uint64_t size)
 	if (n > OG_SAFETENSORS_HEADER_MAX)
 		return bad_header(p, 0, "expected a length of at most %u, found %" PRIu64, OG_SAFETENSORS_HEADER_MAX, n);
 	if (n > size - LENGTH_BYTES)
-		return bad_header(p, 0, "its length of %" PRIu64 " goes past the end of the file (%" PRIu64 " bytes): the file is cut short or not safetensors; read", n, size);
+		return bad_header(p, 0, "its length of %" PRIu64 " goes past the end of the file (%" PRIu64 " bytes)", n, size);
 	return OG_OK;
 }
 

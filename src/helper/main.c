@@ -118,7 +118,8 @@ static og_status hello(server *s, request *q, og_error *err)
 
 	OG_TRY(og_cursor_check(&q->in, "hello", err));
 	if (version != OG_RT_VERSION)
-		return og_fail(err, ONNXGATE_UNSUPPORTED, "onnxgate-runtime speaks version %u of its protocol, the library %u: they are of different releases", OG_RT_VERSION, version);
+		return og_fail(err, ONNXGATE_UNSUPPORTED, "onnxgate-runtime speaks version %u of its protocol, the library %u: they are of different releases",
+		               OG_RT_VERSION, version);
 	if (s->ort.handle)
 		return og_fail(err, ONNXGATE_INVALID, "hello was said before");
 	OG_TRY(og_ort_find(&s->ort, library, err));

@@ -257,7 +257,8 @@ og_status og_ort_output(og_ort_session *s, size_t i, OrtValue *value, og_rt_arra
 	out->dtype = (uint32_t)type;
 	out->rank = (uint32_t)rank;
 	if (type < 0 || !og_rt_bits((uint32_t)type))
-		return og_fail(err, ONNXGATE_UNSUPPORTED, "output '%s' has element type %d%s, which is not done", name, type, type == (int)OG_RT_STRING ? " (string)" : "");
+		return og_fail(err, ONNXGATE_UNSUPPORTED, "output '%s' has element type %d%s, which is not done", name, type,
+		               type == (int)OG_RT_STRING ? " (string)" : "");
 	if (!og_rt_bytes(out->dtype, out->rank, out->dims, &out->bytes))
 		return og_fail(err, ONNXGATE_UNSUPPORTED, "output '%s' is larger than %llu bytes", name, (unsigned long long)OG_RT_ARRAYS_MAX);
 	return og_ort_check(o, o->GetTensorMutableData(value, data), name, err);

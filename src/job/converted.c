@@ -160,8 +160,13 @@ og_status og_arrow_cached(og_run *run, og_error *err)
 		return st;
 	}
 	OG_TRY(check_file(run, err));
-	run->r->pub.was_converted = run->r->pub.cached = true;
 	const og_manifest *m = og_cache_entry_manifest(e);
+	if (m->level < ONNXGATE_VALIDATE_STRUCTURE && run->level >= ONNXGATE_VALIDATE_STRUCTURE) {
+		/* Reading the weights back needs the checkpoint: then converting again costs no more. */
+		run->skipped = "the cached conversion was not validated when it was made";
+		return OG_OK;
+	}
+	run->r->pub.was_converted = run->r->pub.cached = true;
 	if (m->level >= run->level || run->level == ONNXGATE_VALIDATE_NONE) {
 		recall_checks(run, m);
 		st = og_run_judge(run, run->file, err);

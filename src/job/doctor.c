@@ -102,7 +102,8 @@ static void curl(findings *f)
 		if (!found)
 			continue;
 		memcpy(&version, &found, sizeof(version));
-		row(f, "libcurl", "ok", og_arena_strndup(f->arena, version(), strcspn(version(), " ")), og_arena_printf(f->arena, "%s, built for %s", names[i], LIBCURL_VERSION));
+		row(f, "libcurl", "ok", og_arena_strndup(f->arena, version(), strcspn(version(), " ")),
+		    og_arena_printf(f->arena, "%s, built for %s", names[i], LIBCURL_VERSION));
 		return; /* stays loaded: it does not like to be unloaded */
 	}
 	row(f, "libcurl", "missing", NULL, "libcurl.so.4 cannot be loaded: only --offline works; install the package libcurl4");

@@ -297,7 +297,8 @@ static og_status onnx_rows(inspection *s, const og_onnx_graph *g, og_source *sou
 		const og_onnx_tensor *t = &g->initializers[i];
 		onnxgate_tensor_row *row = &s->r->tensors[i];
 		if (t->rank > OG_RANK_MAX)
-			return og_fail(err, ONNXGATE_UNSUPPORTED, "%s: initializer \"%s\": expected at most %d dims, found %zu", source->name, t->name, OG_RANK_MAX, t->rank);
+			return og_fail(err, ONNXGATE_UNSUPPORTED, "%s: initializer \"%s\": expected at most %d dims, found %zu", source->name, t->name, OG_RANK_MAX,
+				t->rank);
 		*row = (onnxgate_tensor_row){ .name = t->name, .dtype = og_dtype_name(t->dtype), .file = file, .rank = (int)t->rank };
 		memcpy(row->dims, t->dims, t->rank * sizeof(*t->dims));
 		OG_TRY(place_initializer(s, t, row, err));

@@ -21,7 +21,11 @@ static og_status open_repo(og_origin *o, const char *text, og_error *err)
 {
 	const char *revision = NULL;
 	og_hub *hub = NULL;
-	OG_TRY(og_hub_parse_id(text, o->arena, &o->id, &revision, err));
+	og_status st = og_hub_parse_id(text, o->arena, &o->id, &revision, err);
+	if (st == ONNXGATE_INVALID && og_dir_exists(text))
+		og_error_hint(err, "that is a folder: onnxgate convert makes an ONNX folder of it, onnxgate check validates one");
+	if (st != OG_OK)
+		return st;
 	OG_TRY(og_gate_hub(o->g, &hub, err));
 	OG_TRY(og_hub_resolve(hub, o->id, revision ? revision : "main", o->arena, &o->repo, err));
 	o->names = og_arena_array(o->arena, o->repo->nfiles + 1, sizeof(*o->names));

@@ -172,9 +172,12 @@ static og_status resolve(og_run *run, og_error *err)
 	else
 		og_result_attempt(run->r, "resolve", "ok", st, ms, "commit %s, %zu files%s", run->origin->repo->commit, run->origin->nnames,
 		                  run->origin->repo->from_cache ? ", from the cache" : "");
-	if (st == OG_OK)
-		og_run_describe(run);
-	return st;
+	if (st != OG_OK)
+		return st;
+	og_run_describe(run);
+	if (run->origin->repo->partial)
+		og_result_note(run->r, "the listing is that of a cached snapshot: the commit may hold files that are not known here");
+	return OG_OK;
 }
 
 static bool ends_walk(og_status st)
@@ -199,13 +202,16 @@ og_status og_pipeline_walk(og_run *run, og_error *err)
 		og_error e = { .offset = ONNXGATE_NO_OFFSET };
 		double t = og_now_ms();
 		run->skipped = run->answer = NULL;
+		run->proof = OG_OK;
 		og_checks_init(&run->checks, run->arena);
 		og_log(&run->g->ctx, ONNXGATE_LOG_DEBUG, "trying: %s", arrows[i].step);
 		og_status st = arrows[i].walk(run, &e);
 		double ms = og_now_ms() - t;
 		if (st != OG_OK) {
 			og_result_attempt(run->r, arrows[i].step, "failed", st, ms, "%s", e.message);
-			og_log(&run->g->ctx, ends_walk(st) ? ONNXGATE_LOG_DEBUG : ONNXGATE_LOG_INFO, "%s: %s", arrows[i].step, e.message);
+			/* Of the last one the caller hears anyway. */
+			bool last_one = ends_walk(st) || i + 1 == OG_COUNT(arrows);
+			og_log(&run->g->ctx, last_one ? ONNXGATE_LOG_DEBUG : ONNXGATE_LOG_INFO, "%s: %s", arrows[i].step, e.message);
 			last = e;
 			last.status = st;
 			if (ends_walk(st))
@@ -213,7 +219,7 @@ og_status og_pipeline_walk(og_run *run, og_error *err)
 		} else if (run->skipped) {
 			og_result_attempt(run->r, arrows[i].step, "skipped", OG_OK, ms, "%s", run->skipped);
 		} else {
-			og_result_attempt(run->r, arrows[i].step, "ok", OG_OK, ms, "%s", run->answer);
+			og_result_attempt(run->r, arrows[i].step, "ok", OG_OK, ms, "%s", run->answer ? run->answer : "");
 			og_result_checks(run->r, run->checks.rows, run->checks.count);
 			if (run->proof != OG_OK && err)
 				*err = run->proof_error;

@@ -98,11 +98,10 @@ static void answer_with(og_run *run, const char *model, const char *path, int op
 static og_status judge_onnx(og_run *run, const char *model, const char *path, const og_fit_facts *facts, og_error *err)
 {
 	og_status planned = og_run_plan(run, NULL);
-	if (planned == ONNXGATE_CANCELLED || planned == ONNXGATE_NOMEM)
+	/* MISMATCH: the model type is not the one that was asked for. */
+	if (planned == ONNXGATE_CANCELLED || planned == ONNXGATE_NOMEM || planned == ONNXGATE_MISMATCH)
 		return og_run_plan(run, err);
 	og_fit_wish w = { .task = run->plan ? run->plan->task : run->q->task, .opset = run->q->opset, .vocab_size = run->plan ? run->plan->vocab_size : 0 };
-	if (run->q->type && run->plan && !og_streq(run->q->type, run->plan->model_type))
-		return og_fail(err, ONNXGATE_UNSUPPORTED, "%s: expected the model type %s, found %s", run->origin->id, run->q->type, run->plan->model_type);
 	og_validation v = { .paths = &path, .npaths = 1, .task = w.task, .facts = og_run_facts(run), .level = run->level };
 	OG_TRY(og_fit_check(facts, &w, &run->checks, err));
 	/* What does not fit need not be run to be refused. */

@@ -55,8 +55,7 @@ static og_status verify(og_run *run, og_error *err)
 	if (q->output)
 		OG_TRY(og_folder_check(q->output, q->force, err));
 	og_status st = og_pipeline_walk(run, err);
-	bool answered = st == OG_OK || run->proof != OG_OK;
-	if (answered && q->output) {
+	if (q->output && run->r->pub.path) {
 		og_error e = { 0 };
 		og_status copied = copy_out(run, &e);
 		if (copied != OG_OK) {
@@ -82,7 +81,7 @@ static void clear_answer(onnxgate_result *r, og_status st)
 
 og_status og_job_verify(onnxgate *g, const onnxgate_request *q, onnxgate_result **out)
 {
-	og_run run;
+	og_run run = { 0 };
 	og_error err = { .offset = ONNXGATE_NO_OFFSET };
 	og_result *r = og_result_new("verify");
 	og_auto(og_arena) *arena = og_arena_new();

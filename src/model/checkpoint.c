@@ -74,22 +74,32 @@ og_weights_choice og_weights_choose(const char *const *names, size_t n)
 	return c;
 }
 
+/* A folder of nothing that we read. */
+static og_status only_this(const char *dir, const char *name, og_error *err)
+{
+	const char *why = "is not read";
+	const char *hint = "save it as safetensors: AutoModel.from_pretrained(DIR).save_pretrained(DIR, safe_serialization=True); "
+					   "on the Hub look under refs/pr/ for a converted revision";
+	if (og_ends_with(name, ".safetensors")) {
+		why = "is no name that from_pretrained loads";
+		hint = "name the file itself, or rename it to model.safetensors";
+	} else if (og_ends_with(name, ".onnx")) {
+		why = "is a graph and no checkpoint";
+		hint = "name the .onnx file itself";
+	}
+	(void)og_fail(err, ONNXGATE_UNSUPPORTED, "%s: expected %s or %s, found only %s, which %s", dir, singles[0], indexes[0], name, why);
+	og_error_hint(err, "%s", hint);
+	return ONNXGATE_UNSUPPORTED;
+}
+
 /* NOT_FOUND, or UNSUPPORTED when the folder holds weights of another kind. */
 static og_status no_weights(const char *dir, const og_dirlist *l, og_error *err)
 {
 	for (size_t i = 0; i < OG_COUNT(unread); i++)
-		for (size_t k = 0; k < l->n; k++) {
-			if (!og_glob(unread[i], l->names[k]))
-				continue;
-			bool safe = og_ends_with(l->names[k], ".safetensors"), onnx = og_ends_with(l->names[k], ".onnx");
-			(void)og_fail(err, ONNXGATE_UNSUPPORTED, "%s: expected model.safetensors or model.safetensors.index.json, found only %s, which %s", dir,
-				l->names[k],
-				safe ? "is no name that from_pretrained loads" : onnx ? "is a graph and no checkpoint" : "is not read");
-			og_error_hint(err, "%s", safe ? "name the file itself, or rename it to model.safetensors" : onnx ? "name the .onnx file itself"
-				: "save it as safetensors: AutoModel.from_pretrained(DIR).save_pretrained(DIR, safe_serialization=True); on the Hub look under refs/pr/ for a converted revision");
-			return ONNXGATE_UNSUPPORTED;
-		}
-	return og_fail(err, ONNXGATE_NOT_FOUND, "%s: no weights: looked for model.safetensors and model.safetensors.index.json", dir);
+		for (size_t k = 0; k < l->n; k++)
+			if (og_glob(unread[i], l->names[k]))
+				return only_this(dir, l->names[k], err);
+	return og_fail(err, ONNXGATE_NOT_FOUND, "%s: no weights: looked for %s and %s", dir, singles[0], indexes[0]);
 }
 
 /* ---- the index ------------------------------------------------------------------------------------------ */

@@ -8,6 +8,8 @@
 #include "codec/dtype.h"
 #include "onnx/names.h"
 
+enum { OG_ONNX_DTYPE_COUNT = OG_I2 + 1 }; /* TensorProto.DataType: og_dtype has more, of other formats */
+
 typedef enum og_attr_type { /* AttributeProto.AttributeType */
 	OG_ATTR_UNDEFINED = 0, OG_ATTR_FLOAT = 1, OG_ATTR_INT = 2, OG_ATTR_STRING = 3, OG_ATTR_TENSOR = 4, OG_ATTR_GRAPH = 5,
 	OG_ATTR_FLOATS = 6, OG_ATTR_INTS = 7, OG_ATTR_STRINGS = 8, OG_ATTR_TENSORS = 9, OG_ATTR_GRAPHS = 10,

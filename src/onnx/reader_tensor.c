@@ -8,7 +8,7 @@ enum { TYPE_DEPTH_MAX = 8 }; /* sequence of optional of … : two in real files 
 
 static og_dtype dtype_of(int64_t number)
 {
-	return number > 0 && number < OG_DTYPE_COUNT ? (og_dtype)number : OG_DTYPE_NONE;
+	return number > 0 && number < OG_ONNX_DTYPE_COUNT ? (og_dtype)number : OG_DTYPE_NONE;
 }
 
 static og_status read_dims(og_stream *in, const og_message *m, int64_t **dims, size_t *rank, size_t *cap)

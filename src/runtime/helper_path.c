@@ -59,7 +59,8 @@ char *og_runtime_helper(const char *asked, og_error *err)
 	if (named) {
 		path = if_program(og_strdup(named));
 		if (!path) {
-			(void)og_fail(err, ONNXGATE_UNSUPPORTED, "%s: %s is not a program that can be started", asked ? "runtime helper" : "ONNXGATE_RUNTIME_HELPER", named);
+			(void)og_fail(err, ONNXGATE_UNSUPPORTED, "%s: %s is not a program that can be started", asked ? "runtime helper" : "ONNXGATE_RUNTIME_HELPER",
+			              named);
 			og_error_hint(err, "name the " PROGRAM " that belongs to this release");
 		}
 		return path;

@@ -197,7 +197,8 @@ static og_status bind_dim(binder *b, const og_port *p, int axis, og_error *err)
 	int64_t number;
 
 	if (!symbol)
-		return og_fail(err, ONNXGATE_UNSUPPORTED, "dim %d of input '%s' has no name and no known meaning", axis, og_str_show(og_str_of(p->name), name, sizeof(name)));
+		return og_fail(err, ONNXGATE_UNSUPPORTED, "dim %d of input '%s' has no name and no known meaning", axis,
+		               og_str_show(og_str_of(p->name), name, sizeof(name)));
 	while (next_term(&rest, &term)) {
 		bool only = term.n == strlen(symbol);
 		char *text;
@@ -393,7 +394,8 @@ og_status og_inputs_make(const og_port *ports, size_t n, const og_binding *b, si
 		maker m = { .port = &ports[i], .array = &arrays[i], .kind = og_input_kind_of(ports[i].name), .facts = facts ? facts : &none,
 			        .key = mix(seed, hash_name(ports[i].name)), .past = past > 0 ? past : 0 };
 		if (m.kind == OG_INPUT_UNKNOWN)
-			return og_fail(err, ONNXGATE_UNSUPPORTED, "input '%s' has a name whose meaning is not known", og_str_show(og_str_of(ports[i].name), name, sizeof(name)));
+			return og_fail(err, ONNXGATE_UNSUPPORTED, "input '%s' has a name whose meaning is not known",
+			               og_str_show(og_str_of(ports[i].name), name, sizeof(name)));
 		if (m.kind == OG_INPUT_MASK && (og_streq(ports[i].name, "attention_mask") || og_streq(ports[i].name, "decoder_attention_mask")))
 			m.pad = pad;
 		OG_TRY(shape_array(&ports[i], b, nb, arena, &arrays[i], err));

@@ -121,7 +121,8 @@ static og_status check_array(const og_session *s, const og_array *a, og_error *e
 		return og_fail(err, ONNXGATE_MISMATCH, "%s: input '%s' has %d dims, expected %d", s->name, name, a->rank, p->rank);
 	for (int i = 0; i < a->rank; i++)
 		if (p->dims[i] >= 0 && a->dims[i] != p->dims[i])
-			return og_fail(err, ONNXGATE_MISMATCH, "%s: dim %d of input '%s' is %lld, expected %lld", s->name, i, name, (long long)a->dims[i], (long long)p->dims[i]);
+			return og_fail(err, ONNXGATE_MISMATCH, "%s: dim %d of input '%s' is %lld, expected %lld", s->name, i, name, (long long)a->dims[i],
+			               (long long)p->dims[i]);
 	if (!og_rt_bytes((uint32_t)a->dtype, (uint32_t)a->rank, a->dims, &bytes) || bytes != a->size)
 		return og_fail(err, ONNXGATE_INVALID, "%s: input '%s' has %zu bytes, its dims make %llu", s->name, name, a->size, (unsigned long long)bytes);
 	return OG_OK;

@@ -109,7 +109,8 @@ og_input_kind og_input_kind_of(const char *name);
  * their symbols. pad[i] (may be NULL): how many of the last positions of row i are padding (attention_mask 0; what stands
  * there in the other inputs is as random as elsewhere).
  * UNSUPPORTED when a port's meaning or a symbol's value is unknown. */
-og_status og_inputs_make(const og_port *ports, size_t n, const og_binding *b, size_t nb, const og_input_facts *facts, const int64_t *pad, uint64_t seed, og_arena *arena, og_array **out, og_error *err) OG_MUST;
+og_status og_inputs_make(const og_port *ports, size_t n, const og_binding *b, size_t nb, const og_input_facts *facts,
+                         const int64_t *pad, uint64_t seed, og_arena *arena, og_array **out, og_error *err) OG_MUST;
 /* The value of one dim under a binding: of the number, the symbol, or the sum; -1: not known. */
 int64_t og_input_dim(const og_port *p, int axis, const og_binding *b, size_t nb);
 /* Row i alone (dim 0 from i to i+1) of each input whose first dim is the batch; the memory is shared with in. */

@@ -41,12 +41,13 @@ static void listing(const og_json *j, bool tree, og_arena *a)
 
 static void refusal(const char *text, og_arena *a)
 {
-	static char *const codes[] = { NULL, "RevisionNotFound", "EntryNotFound", "GatedRepo", "RepoNotFound" };
-	const og_hub h = { .endpoint = "http://h", .token = text[0] & 1 ? "t" : NULL };
-	og_http_answer answer = { .status = 400 + (unsigned char)text[0] % 200, .url = "http://h/x", .from_hub = text[0] & 2, .tries = 1 };
+	static const char *const codes[] = { NULL, "RevisionNotFound", "EntryNotFound", "GatedRepo", "RepoNotFound" };
+	char url[] = "http://h", token[] = "t";
+	const og_hub h = { .endpoint = url, .token = text[0] & 1 ? token : NULL };
+	og_http_answer answer = { .status = 400 + (unsigned char)text[0] % 200, .url = url, .from_hub = text[0] & 2, .tries = 1 };
 	og_error err = { 0 };
 
-	answer.header[OG_H_ERROR_CODE] = codes[(unsigned char)text[0] % OG_COUNT(codes)];
+	answer.header[OG_H_ERROR_CODE] = og_arena_strdup(a, codes[(unsigned char)text[0] % OG_COUNT(codes)]);
 	answer.header[OG_H_RETRY_AFTER] = og_arena_strdup(a, text + 1);
 	og_buf_init(&answer.body, SIZE_MAX);
 	og_buf_str(&answer.body, text + 1);

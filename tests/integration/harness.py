@@ -101,7 +101,8 @@ class Case(unittest.TestCase):
     # ---- running ----
 
     def environment(self, **more):
-        keep = {k: v for k, v in os.environ.items() if k in ("PATH", "LANG", "ONNXGATE_ORT_LIBRARY", "LD_LIBRARY_PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS")}
+        wanted = ("PATH", "LANG", "ONNXGATE_ORT_LIBRARY", "LD_LIBRARY_PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS")
+        keep = {k: v for k, v in os.environ.items() if k in wanted}
         keep.update(HOME=self.home, HF_ENDPOINT=self.hub.url, HF_HOME=os.path.join(self.home, "hf"), ONNXGATE_HOME=self.og,
                     XDG_CONFIG_HOME=os.path.join(self.home, "config"), TMPDIR=self.folder)
         keep.update(more)

@@ -95,7 +95,7 @@ class BadInput(Case):
         self.config(code=6, is_decoder=True, says="is_decoder")
         self.config(code=6, quantization_config={"quant_method": "gptq"}, says="quantization_config")
         self.config(code=6, pruned_heads={"0": [1]}, says="pruned_heads")
-        self.config("--type", "t5", code=6, says=["t5", "bert"])
+        self.config("--type", "t5", code=11, says=["t5", "bert"])
 
     def test_config_that_is_no_config(self):
         folder = self.hub.repo("noconfig")
@@ -132,7 +132,7 @@ class BadInput(Case):
         self.weights(data[:-4], 10, says="model.safetensors")
         self.weights(data[:100], 10, says="model.safetensors")
         self.weights(data[:4], 6, says="model.safetensors")  # it could be the beginning of anything
-        self.weights(b"", 10, says="model.safetensors")
+        self.weights(b"", 6, says=["model.safetensors", "empty"])
         self.weights(data + b"\0" * 4, 10, says="model.safetensors")
 
     def test_lying_headers(self):

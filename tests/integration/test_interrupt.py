@@ -65,12 +65,17 @@ class Interrupt(Case):
                     self.check_caches()
                     self.recovers()
 
-    def test_interrupted_twice_ends_at_once(self):
+    def slow_download(self):
+        """A run that stands in the middle of a download."""
         self.hub.control(rules=[{"side": "cdn", "slow": [100, 0.5]}])
         p = self.start("verify", "org/stage", *LEVEL)
         end = time.monotonic() + 20
         while not any(e["side"] == "cdn" for e in self.hub.log()) and time.monotonic() < end:
             time.sleep(0.02)
+        return p
+
+    def test_interrupted_download_ends_soon(self):
+        p = self.slow_download()
         p.send_signal(signal.SIGINT)
         begin = time.monotonic()
         o = self.finish(p)
@@ -80,6 +85,20 @@ class Interrupt(Case):
         self.check_caches()
         self.recovers()
 
+    def test_interrupted_twice_ends_at_once(self):
+        p = self.slow_download()
+        p.send_signal(signal.SIGSTOP)  # both arrive before the work can look
+        p.send_signal(signal.SIGINT)
+        p.send_signal(signal.SIGTERM)
+        p.send_signal(signal.SIGCONT)
+        self.assertIn(self.finish(p).code, (130, -signal.SIGTERM, -signal.SIGINT))
+        p = self.slow_download()
+        p.send_signal(signal.SIGINT)
+        p.send_signal(signal.SIGINT)
+        self.assertIn(self.finish(p).code, (130, -signal.SIGINT))
+        self.hub.control(reset=True)
+        self.recovers()
+
     def test_killed(self):
         for stage, rule in STAGES.items():
             with self.subTest(stage=stage):
@@ -87,6 +106,34 @@ class Interrupt(Case):
                 o = self.run_program("verify", "org/stage", *LEVEL, env=self.fault(rule.format("SIGKILL")))
                 self.assertTrue(self.struck(), o)
                 self.assertEqual(o.code, -9, o)
+                self.recovers()
+
+    def calls(self):
+        """How many calls that write a whole run makes."""
+        self.good("verify", "org/stage", *LEVEL, env=self.fault("any:1+:LOG:"))
+        with open(self.log) as f:
+            return len(f.readlines())
+
+    def test_killed_at_every_call(self):
+        for n in range(1, self.calls() + 1):
+            with self.subTest(call=n):
+                self.clear()
+                o = self.run_program("verify", "org/stage", *LEVEL, env=self.fault(f"any:{n}:SIGKILL:"))
+                self.assertTrue(self.struck(), o)
+                self.assertEqual(o.code, -9, o)
+                self.recovers()
+
+    def test_disk_full_from_every_call_on(self):
+        for n in range(1, self.calls() + 1):
+            with self.subTest(call=n):
+                self.clear()
+                o = self.run_program("verify", "org/stage", *LEVEL, env=self.fault(f"any:{n}+:ENOSPC:"))
+                # What comes last may be dispensable: the marker file of a cache, the end of the database's log.
+                self.assertIn(o.code, (8, 0), o)
+                self.assertEqual(len(o.lines("onnxgate: ")), 1 if o.code else 0, o)
+                if o.code:
+                    self.assertRegex(o.lines("onnxgate: ")[0], "No space left|disk is full", o)
+                self.check_caches()
                 self.recovers()
 
     def test_full_disk(self):

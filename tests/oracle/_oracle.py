@@ -28,7 +28,7 @@ transformers.logging.set_verbosity_error()
 transformers.logging.disable_progress_bar()
 ROOT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../.."))
 LIMIT = 1e-5
-torch.set_num_threads(max(1, os.cpu_count() or 1))
+torch.set_num_threads(1)
 
 
 class Run:
@@ -58,10 +58,7 @@ class Run:
         return ok
 
     def folder(self, name):
-        path = os.path.join(self.scratch, name)
-        shutil.rmtree(path, ignore_errors=True)
-        os.makedirs(path)
-        return path
+        return tempfile.mkdtemp(prefix=name + "-", dir=self.scratch)
 
     def onnxgate(self, *args):
         """(exit code, stdout, stderr) of our program; its caches and its database are scratch."""
@@ -140,10 +137,11 @@ def load_reference(cls, folder, dtype):
 # ---- running and comparing ---------------------------------------------------------------------------------------------
 
 
-def session(path, threads=0):
+def session(path, threads=1):
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 

@@ -7,6 +7,7 @@ reference is transformers in float64. The limit is 1e-5, or twice the error of t
 A fixed share of cases has fixed seeds; the rest is drawn from --seed, which is printed."""
 
 import json
+import multiprocessing
 import os
 import sys
 
@@ -15,6 +16,7 @@ import torch
 import transformers
 from _oracle import ROOT, Run, Worst, load_reference, make_inputs, redraw, run_reference, session, write_checkpoint
 
+RUN = None  # made by main(), seen by its forked workers
 TASKS = {  # task: class, outputs
     "feature-extraction": ("BertModel", ["last_hidden_state"]),
     "fill-mask": ("BertForMaskedLM", ["logits"]),
@@ -183,20 +185,27 @@ def compare(run, c, folder, converted):
     return {"ours": ours, "theirs": theirs, "share": share, "focus": focus, "runs": runs}
 
 
-def run_case(run, c, figures):
+def run_case(c):
+    """(passed, line to print, figure or None); whatever goes wrong is this case's."""
     title = f"{c['task']}: {c['name']}" if c["name"] != c["task"] else c["task"]
     try:
-        folder = make_checkpoint(run, c)
-        converted, document = run.convert(folder, "--task", c["task"]) if c["saved_as"] else run.convert(folder)
+        folder = make_checkpoint(RUN, c)
+        converted, document = RUN.convert(folder, "--task", c["task"]) if c["saved_as"] else RUN.convert(folder)
         assert document["task"] == c["task"], f"task {document['task']}, expected {c['task']}"
-        f = compare(run, c, folder, converted)
-    except Exception as e:  # whatever it is, it is this case's
-        run.check(False, f"{title}: {type(e).__name__}: {e} (seed {c['seed']}, {c['config']})")
-        return
-    figures.append((f["ours"], f["theirs"], title))
+        f = compare(RUN, c, folder, converted)
+    except Exception as e:
+        return False, f"{title}: {type(e).__name__}: {e} (seed {c['seed']}, {c['config']})", None
     detail = f"error {f['ours']:.1e} (transformers fp32 {f['theirs']:.1e}), {f['runs']} shapes, attention {f['focus']:.1f} × uniform"
     seed = f", seed {c['seed']}, {json.dumps(c['config'])}" if f["share"] > 1 or c["name"].startswith("random") else ""
-    run.check(f["share"] <= 1, f"{title}: {detail}{seed}")
+    return f["share"] <= 1, f"{title}: {detail}{seed}", (f["ours"], f["theirs"], title)
+
+
+def run_cases(cases, figures):
+    """One process a processor, each with one thread: the models are tiny. They write to one database, which is meant to stand it."""
+    with multiprocessing.get_context("fork").Pool(os.cpu_count()) as pool:
+        for passed, line, figure in pool.imap(run_case, cases):
+            RUN.check(passed, line)
+            figures += [figure] if figure else []
 
 
 def minilm(run, figures):
@@ -253,20 +262,20 @@ def refusals(run):
 
 
 def main():
-    run = Run(__doc__.split("\n", maxsplit=1)[0])
-    print(f"seed {run.seed}: of the {run.args.random} random cases (--seed {run.seed} repeats them)")
+    global RUN
+    RUN = Run(__doc__.split("\n", maxsplit=1)[0])
+    print(f"seed {RUN.seed}: of the {RUN.args.random} random cases (--seed {RUN.seed} repeats them)")
     figures = []
-    for c in [*fixed_cases(), *random_cases(run.seed, run.args.random)]:
-        if run.wants(f"{c['task']}: {c['name']}"):
-            run_case(run, c, figures)
-    if run.wants("all-MiniLM-L6-v2"):
-        minilm(run, figures)
-    if run.wants("refused"):
-        refusals(run)
+    cases = [*fixed_cases(), *random_cases(RUN.seed, RUN.args.random)]
+    run_cases([c for c in cases if RUN.wants(f"{c['task']}: {c['name']}")], figures)
+    if RUN.wants("all-MiniLM-L6-v2"):
+        minilm(RUN, figures)
+    if RUN.wants("refused"):
+        refusals(RUN)
     if figures:
         ours, theirs, where = max(figures)
         print(f"largest error of ours: {ours:.1e} ({where}; transformers in float32 there: {theirs:.1e}) over {len(figures)} checkpoints")
-    run.finish()
+    RUN.finish()
 
 
 if __name__ == "__main__":

@@ -67,7 +67,7 @@ def loads_and_agrees(run, title, c, checkpoint, ours):
 def made(run):
     for i, task in enumerate(TASKS):
         labels = 2 if task == "question-answering" else 5
-        for j, change in enumerate(({}, {"position_embedding_type": "relative_key", "num_labels": labels}, {"type_vocab_size": 1})):
+        for j, change in enumerate(({}, {"position_embedding_type": "relative_key", "num_labels": labels}, {"type_vocab_size": 3})):
             c = case(task, task, change, seed=700 + 10 * i + j)
             title = f"{task} {change or ''}".strip()
             if not run.wants(title):

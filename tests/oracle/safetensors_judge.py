@@ -52,6 +52,10 @@ def entries(root):
     return [(k, v) for k, v in root if k != "__metadata__"]
 
 
+def fields(root, key):
+    return [v for _, entry in entries(root) if isinstance(entry, Pairs) for k, v in entry if k == key]
+
+
 def twice(pairs):
     keys = [k for k, _ in pairs]
     return len(set(keys)) != len(keys)
@@ -65,14 +69,14 @@ STRICTER = {
     "spaces before the '{'": lambda text, root: text[:1] != b"{",
     "a tensor's name given twice": lambda text, root: twice(root),
     "a key of __metadata__ given twice": lambda text, root: any(twice(m) for m in metadata_of(root)),
-    "more than 16 dims": lambda text, root: any(len(v) > 16 for e in entries(root) if isinstance(e[1], Pairs) for k, v in e[1] if k == "shape"),
-    "a dim above 2^40": lambda text, root: any(d > 2**40 for e in entries(root) if isinstance(e[1], Pairs) for k, v in e[1] if k == "shape" for d in v),
+    "more than 16 dims": lambda text, root: any(len(v) > 16 for v in fields(root, "shape")),
+    "a dim above 2^40": lambda text, root: any(d > 2**40 for v in fields(root, "shape") for d in v),
     "a name of more than 1024 bytes": lambda text, root: any(len(k.encode()) > 1024 for k, _ in entries(root)),
     "a zero character in a name or in __metadata__": lambda text, root: any("\0" in k for k, _ in entries(root))
     or any("\0" in k + v for m in metadata_of(root) for k, v in m),
     "more than 16 MiB of __metadata__": lambda text, root: sum(len((k + v).encode()) for m in metadata_of(root) for k, v in m) > 16 << 20,
     "an entry that is an array": lambda text, root: any(not isinstance(v, Pairs) for _, v in entries(root)),
-    "a dtype that is an object": lambda text, root: any(not isinstance(v, str) for e in entries(root) if isinstance(e[1], Pairs) for k, v in e[1] if k == "dtype"),
+    "a dtype that is an object": lambda text, root: any(not isinstance(v, str) for v in fields(root, "dtype")),
     "nesting deeper than 64": lambda text, root: max(d for _, d in walk(root)) > 64,
 }
 
@@ -289,7 +293,8 @@ class Judge:
         why = reasons(data)
         for w in why[:1]:
             self.explained[w] = self.explained.get(w, 0) + 1
-        return self.end(bool(why), name, f"stricter: {why[0]}" if why else f"we refuse what the library accepts, without a stated reason: {my_why}", loud or not why)
+        text = f"stricter: {why[0]}" if why else f"we refuse what the library accepts, without a stated reason: {my_why}"
+        return self.end(bool(why), name, text, loud)
 
     def end(self, ok, name, text, loud):
         self.passed, self.failed = self.passed + ok, self.failed + (not ok)

@@ -49,12 +49,13 @@ static inline void toy_begin(toy *t)
 /* The next comma-separated piece of *list; false: none left. */
 static inline bool toy_piece(const char **list, char out[256])
 {
-	size_t n, depth = 0;
+	size_t n;
+	int depth = 0;
 
 	if (!*list || !**list)
 		return false;
 	for (n = 0; (*list)[n] && ((*list)[n] != ',' || depth); n++)
-		depth += (*list)[n] == '[' ? 1u : (*list)[n] == ']' ? -1u : 0u;
+		depth += ((*list)[n] == '[') - ((*list)[n] == ']');
 	toy_check(n < 256, "a piece is too long");
 	memcpy(out, *list, n);
 	out[n] = '\0';

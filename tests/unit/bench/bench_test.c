@@ -13,8 +13,8 @@ static void test_bench__gives_a_row_for_each_size(void **state)
 	og_auto(og_runtime) *r = toy_runtime(0);
 	og_auto(og_arena) *arena = og_arena_new();
 	const int64_t batches[] = { 1, 3 }, lengths[] = { 4, 16 };
-	og_bench_plan plan = { .path = scratch("model.onnx"), .model = "toy", .batch_sizes = batches, .nbatch_sizes = 2, .sequence_lengths = lengths, .nsequence_lengths = 2,
-		                   .runs = 12, .warmup = 1, .threads = 1, .facts = &facts };
+	og_bench_plan plan = { .path = scratch("model.onnx"), .model = "toy", .batch_sizes = batches, .nbatch_sizes = 2, .sequence_lengths = lengths,
+		                   .nsequence_lengths = 2, .runs = 12, .warmup = 1, .threads = 1, .facts = &facts };
 	onnxgate_bench_row *rows = NULL;
 	og_error err = { 0 };
 	size_t n = 0;

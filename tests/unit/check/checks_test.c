@@ -13,7 +13,7 @@
 
 #include <string.h>
 
-enum { S = ONNXGATE_VALIDATE_STRUCTURE, R = ONNXGATE_VALIDATE_RUNTIME, REF = ONNXGATE_VALIDATE_REFERENCE };
+static const onnxgate_level S = ONNXGATE_VALIDATE_STRUCTURE, R = ONNXGATE_VALIDATE_RUNTIME, REF = ONNXGATE_VALIDATE_REFERENCE;
 
 /* rows: pairs of level ('s', 'r', 'f') and status ('+', '-', '?'). */
 static onnxgate_verdict verdict(const char *rows, onnxgate_level asked)

@@ -11,21 +11,21 @@
 static og_arena *rows_arena;
 static og_checks rows_checks;
 
-static int rows_setup(void **state)
+static inline int rows_setup(void **state)
 {
 	(void)state;
 	rows_arena = og_arena_new();
 	return rows_arena ? 0 : -1;
 }
 
-static int rows_teardown(void **state)
+static inline int rows_teardown(void **state)
 {
 	(void)state;
 	og_arena_free(rows_arena);
 	return 0;
 }
 
-static void rows_check_bytes(const og_buf *b, const char *folder)
+static inline void rows_check_bytes(const og_buf *b, const char *folder)
 {
 	og_auto(og_source) *s = NULL;
 	og_error err = { 0 };
@@ -36,7 +36,7 @@ static void rows_check_bytes(const og_buf *b, const char *folder)
 		fail_msg("%s", err.message);
 }
 
-static void rows_check(const char *text)
+static inline void rows_check(const char *text)
 {
 	og_buf b = make_model(text);
 
@@ -44,7 +44,7 @@ static void rows_check(const char *text)
 	og_buf_done(&b);
 }
 
-static const onnxgate_check_row *rows_find(const char *name)
+static inline const onnxgate_check_row *rows_find(const char *name)
 {
 	for (size_t i = 0; i < rows_checks.count; i++) {
 		if (strcmp(rows_checks.rows[i].name, name) == 0)
@@ -55,7 +55,7 @@ static const onnxgate_check_row *rows_find(const char *name)
 }
 
 /* Row `name` has that status and its detail holds `words`. */
-static void rows_expect(const char *text, const char *name, onnxgate_check_status status, double value, const char *words)
+static inline void rows_expect(const char *text, const char *name, onnxgate_check_status status, double value, const char *words)
 {
 	const onnxgate_check_row *r;
 
@@ -65,13 +65,13 @@ static void rows_expect(const char *text, const char *name, onnxgate_check_statu
 		fail_msg("%s: expected status %d, value %g, \"%s\"; found %d, %g, \"%s\"", name, (int)status, value, words, (int)r->status, r->value, r->detail);
 }
 
-static void rows_fails(const char *text, const char *name, const char *words)
+static inline void rows_fails(const char *text, const char *name, const char *words)
 {
 	rows_expect(text, name, ONNXGATE_CHECK_FAIL, 1, words);
 }
 
 /* Every row passes. */
-static void rows_passes(const char *text)
+static inline void rows_passes(const char *text)
 {
 	rows_check(text);
 	assert_int_equal(rows_checks.count, 8);

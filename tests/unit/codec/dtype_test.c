@@ -121,8 +121,12 @@ static void check_rounding(float f)
 static void test_dtype__rounds_to_nearest_even(void **state)
 {
 	(void)state;
-	static const uint32_t edges[] = { 0, 1, 0x33000000, 0x33000001, 0x33800000, 0x387fc000, 0x387fe000, 0x387fffff, 0x38800000, 0x477fe000, 0x477fefff, 0x477ff000,
-		0x47800000, 0x7f7f7fff, 0x7f7f8000, 0x7f7fffff, 0x7f800000, 0x7f800001, 0x7fc00000, 0x7fffffff, 0x3f801000, 0x3f803000, 0x3f808000, 0x3f818000 };
+	static const uint32_t edges[] = {
+		0, 1, 0x33000000, 0x33000001, 0x33800000, 0x387fc000, 0x387fe000, 0x387fffff, 0x38800000, /* around f16's subnormals */
+		0x477fe000, 0x477fefff, 0x477ff000, 0x47800000, 0x7f7f7fff, 0x7f7f8000, 0x7f7fffff,       /* around the largest */
+		0x7f800000, 0x7f800001, 0x7fc00000, 0x7fffffff,                                           /* infinity, NaN */
+		0x3f801000, 0x3f803000, 0x3f808000, 0x3f818000,                                           /* ties */
+	};
 	for (size_t i = 0; i < sizeof(edges) / sizeof(edges[0]); i++)
 		for (uint32_t sign = 0; sign < 2; sign++)
 			check_rounding(from_bits(edges[i] | sign << 31));

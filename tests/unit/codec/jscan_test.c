@@ -27,8 +27,8 @@ static og_jscan *open_text(const char *text, size_t n, bool python, og_source **
 /* All tokens as a line: K(a) S(b) N(1) { } [ ] t f n, '.' at the end, '!' for a fault. */
 static void tokens(og_jscan *j, char *out, size_t cap)
 {
-	static const char marks[] = { [OG_J_ERROR] = '!', [OG_J_END] = '.', [OG_J_OBJECT] = '{', [OG_J_OBJECT_END] = '}', [OG_J_ARRAY] = '[', [OG_J_ARRAY_END] = ']',
-		[OG_J_KEY] = 'K', [OG_J_STRING] = 'S', [OG_J_NUMBER] = 'N', [OG_J_TRUE] = 't', [OG_J_FALSE] = 'f', [OG_J_NULL] = 'n' };
+	static const char marks[] = { [OG_J_ERROR] = '!', [OG_J_END] = '.', [OG_J_OBJECT] = '{', [OG_J_OBJECT_END] = '}', [OG_J_ARRAY] = '[',
+		[OG_J_ARRAY_END] = ']', [OG_J_KEY] = 'K', [OG_J_STRING] = 'S', [OG_J_NUMBER] = 'N', [OG_J_TRUE] = 't', [OG_J_FALSE] = 'f', [OG_J_NULL] = 'n' };
 	size_t n = 0;
 	for (og_jtoken t = OG_J_NULL; t != OG_J_END && t != OG_J_ERROR;) {
 		t = og_jscan_next(j);
@@ -81,9 +81,12 @@ static void test_jscan__escapes(void **state)
 static void test_jscan__faults(void **state)
 {
 	(void)state;
-	static const char *const bad[] = { "", " ", "{", "[", "}", "]", "{]", "[}", "[1,]", "[,1]", "[1 2]", "{\"a\"}", "{\"a\":}", "{\"a\" 1}", "{\"a\":1,}", "{,}", "{1:2}",
-		"{\"a\":1 \"b\":2}", "{} {}", "{}x", "tru", "True", "nulls", "01", "-", "1.", ".5", "1e", "1e+", "+1", "0x10", "1_0", "--1", "NaN", "Infinity", "-Infinity", "'a'",
-		"\"a", "\"a\nb\"", "\"\x01\"", "\"\xff\"", "\"\xc0\x80\"", "\"\xed\xa0\x80\"", "\"\xf5\x80\x80\x80\"", "/* c */ 1", "// c\n1", "[1]//", "\xef\xbb\xbf{}", "{\"a\":1}\x01" };
+	static const char *const bad[] = {
+		"", " ", "{", "[", "}", "]", "{]", "[}", "[1,]", "[,1]", "[1 2]", "{\"a\"}", "{\"a\":}", "{\"a\" 1}", "{\"a\":1,}", "{,}", "{1:2}",
+		"{\"a\":1 \"b\":2}", "{} {}", "{}x", "tru", "True", "nulls", "01", "-", "1.", ".5", "1e", "1e+", "+1", "0x10", "1_0", "--1",
+		"NaN", "Infinity", "-Infinity", "'a'", "\"a", "\"a\nb\"", "\"\x01\"", "\"\xff\"", "\"\xc0\x80\"", "\"\xed\xa0\x80\"",
+		"\"\xf5\x80\x80\x80\"", "/* c */ 1", "// c\n1", "[1]//", "\xef\xbb\xbf{}", "{\"a\":1}\x01",
+	};
 	for (size_t i = 0; i < OG_COUNT(bad); i++) {
 		char found[100];
 		og_error err = { 0 };

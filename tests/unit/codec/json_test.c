@@ -60,7 +60,8 @@ static void test_json__typed_members(void **state)
 static void test_json__what_python_writes(void **state)
 {
 	(void)state;
-	og_auto(og_json) *j = parse("{\"a\": NaN, \"b\": Infinity, \"c\": -Infinity, \"d\": 1000000000000000019884624838656, \"e\": 1e400, \"f\": -1e400, \"g\": -0.0, \"h\": 1e-400}");
+	og_auto(og_json) *j = parse("{\"a\": NaN, \"b\": Infinity, \"c\": -Infinity, \"d\": 1000000000000000019884624838656,"
+								" \"e\": 1e400, \"f\": -1e400, \"g\": -0.0, \"h\": 1e-400}");
 	assert_true(isnan(og_json_f64(j, "a", 0)));
 	assert_true(og_json_f64(j, "b", 0) == (double)INFINITY && og_json_f64(j, "c", 0) == -(double)INFINITY);
 	assert_true(og_json_f64(j, "d", 0) == 1e30);
@@ -150,7 +151,8 @@ static void test_json__builds_documents(void **state)
 	og_json_set_bool(j, "b", true);
 	og_json_set(j, "o", json_object_new_array());
 	og_autofree char *text = og_json_text(j, false);
-	assert_string_equal(text, "{\"s\":\"a/b\\n\",\"none\":null,\"bytes\":\"x\\\\xff\",\"i\":-9223372036854775808,\"f\":0.1,\"third\":0.3333333333333333,\"two\":2.0,\"nan\":null,\"b\":true,\"o\":[]}");
+	assert_string_equal(text, "{\"s\":\"a/b\\n\",\"none\":null,\"bytes\":\"x\\\\xff\","
+							  "\"i\":-9223372036854775808,\"f\":0.1,\"third\":0.3333333333333333,\"two\":2.0,\"nan\":null,\"b\":true,\"o\":[]}");
 	og_auto(og_json) *back = parse(text);
 	assert_true(og_json_f64(back, "third", 0) == 1.0 / 3);
 	og_autofree char *pretty = og_json_text(j, true);

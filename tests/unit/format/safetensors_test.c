@@ -99,8 +99,10 @@ static void test_safetensors__empty_things_are_fine(void **state)
 	og_reader_free(take("{}", 0));
 	og_reader_free(take("{\"__metadata__\":{}}", 0));
 	og_reader_free(take("{\"__metadata__\":null}", 0));
-	og_auto(og_reader) *r = take("{\"b\":{\"dtype\":\"F32\",\"shape\":[0,7],\"data_offsets\":[0,0]},\"a\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]},"
-								 "\"c\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]},\"\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[1,1]}}", 1);
+	og_auto(og_reader) *r = take("{\"b\":{\"dtype\":\"F32\",\"shape\":[0,7],\"data_offsets\":[0,0]},"
+								 "\"a\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]},"
+								 "\"c\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]},"
+								 "\"\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[1,1]}}", 1);
 	assert_int_equal(r->count, 4);
 	assert_string_equal(r->tensors[0].name, "a");
 	assert_string_equal(r->tensors[3].name, "");
@@ -116,8 +118,8 @@ static void test_safetensors__unknown_keys_of_an_entry_are_skipped(void **state)
 static void test_safetensors__every_dtype(void **state)
 {
 	(void)state;
-	static const char *const names[] = { "BOOL", "F4", "F6_E2M3", "F6_E3M2", "U8", "I8", "F8_E5M2", "F8_E4M3", "F8_E8M0", "F8_E4M3FNUZ", "F8_E5M2FNUZ", "I16", "U16", "F16", "BF16", "I32",
-		"U32", "F32", "C64", "F64", "I64", "U64" };
+	static const char *const names[] = { "BOOL", "F4", "F6_E2M3", "F6_E3M2", "U8", "I8", "F8_E5M2", "F8_E4M3", "F8_E8M0", "F8_E4M3FNUZ", "F8_E5M2FNUZ",
+		"I16", "U16", "F16", "BF16", "I32", "U32", "F32", "C64", "F64", "I64", "U64" };
 	for (size_t i = 0; i < OG_COUNT(names); i++) {
 		char header[200];
 		unsigned bits = og_dtype_bits(og_dtype_from_safetensors(og_str_of(names[i])));
@@ -225,9 +227,11 @@ static void test_safetensors__names(void **state)
 	char header[OG_NAME_MAX + 100];
 	refuse("{\"t\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]},\"t\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[1,2]}}", 2,
 		"tensor \"t\": the name is given twice, first at offset 9 and again at offset 61");
-	refuse("{\"t\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]},\"\\u0074\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[1,2]}}", 2, "given twice");
+	refuse("{\"t\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]},"
+		   "\"\\u0074\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[1,2]}}", 2, "given twice");
 	refuse("{\"a\\u0000b\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}", 1, "holds a zero character");
-	refuse("{\"a\\nb\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[0,1]}}", 1, "tensor \"a\\x0ab\": shape [2]"); /* shown so that the message stays one line */
+	/* shown so that the message stays one line */
+	refuse("{\"a\\nb\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[0,1]}}", 1, "tensor \"a\\x0ab\": shape [2]");
 	for (int over = 0; over < 2; over++) {
 		size_t n = OG_NAME_MAX + (size_t)over, k = (size_t)sprintf(header, "{\"");
 		memset(header + k, 'n', n);
@@ -289,10 +293,10 @@ static void test_safetensors__overlaps_and_gaps(void **state)
 {
 	(void)state;
 	og_reader_free(take(TWO("[4,8]", "[0,4]"), 8));
-	refuse(TWO("[0,4]", "[0,4]"), 4, "tensor \"b\": overlap: expected its bytes at 4, where tensor \"a\" ends, found them at 0 (counted in the data)");
-	refuse(TWO("[0,4]", "[3,7]"), 7, "tensor \"b\": overlap: expected its bytes at 4, where tensor \"a\" ends, found them at 3");
-	refuse(TWO("[0,4]", "[5,9]"), 9, "tensor \"b\": gap: expected its bytes at 4, where tensor \"a\" ends, found them at 5");
-	refuse(TWO("[5,9]", "[1,5]"), 9, "tensor \"b\": gap: expected its bytes at 0, where the data begins, found them at 1");
+	refuse(TWO("[0,4]", "[0,4]"), 4, "tensor \"b\": data_offsets overlap: expected to begin at 4, where tensor \"a\" ends, found 0");
+	refuse(TWO("[0,4]", "[3,7]"), 7, "tensor \"b\": data_offsets overlap: expected to begin at 4, where tensor \"a\" ends, found 3");
+	refuse(TWO("[0,4]", "[5,9]"), 9, "tensor \"b\": data_offsets leave a gap: expected to begin at 4, where tensor \"a\" ends, found 5");
+	refuse(TWO("[5,9]", "[1,5]"), 9, "tensor \"b\": data_offsets leave a gap: expected to begin at 0, where the data begins, found 1");
 }
 
 /* 100,000 tensors on one range, written so that neither the names nor the ranges come sorted. */
@@ -305,7 +309,7 @@ static void test_safetensors__many_tensors_on_one_range_take_little_time(void **
 		og_buf_printf(&b, "%c\"layer.%u.weight\":{\"dtype\":\"F32\",\"shape\":[256,256],\"data_offsets\":[0,262144]}", i ? ',' : '{', i * 7919u % 100000u);
 	og_buf_byte(&b, '}');
 	clock_t t = clock();
-	refuse(og_buf_cstr(&b), 262144, "overlap: expected its bytes at 262144, where tensor \"layer.0.weight\" ends, found them at 0");
+	refuse(og_buf_cstr(&b), 262144, "overlap: expected to begin at 262144, where tensor \"layer.0.weight\" ends, found 0");
 	double s = (double)(clock() - t) / CLOCKS_PER_SEC;
 	if (s > 5) /* quadratic work would take minutes, also under a sanitizer */
 		fail_msg("took %.1f s", s);

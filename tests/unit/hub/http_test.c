@@ -230,6 +230,14 @@ static void test_http__limits_what_it_takes_in(void **state)
 	/* an endless page behind a refusal is not read to its end */
 	fx_rules(f, "{\"path\": \"revision\", \"status\": 404, \"garbage\": 50000000}");
 	fx_status(ONNXGATE_NETWORK, ask(f, &err), err);
+	const char *log = NULL, *sent = NULL;
+	for (int i = 0; i < 200 && !sent; i++) { /* the server notices a moment later */
+		og_sleep_ms(20);
+		log = fx_http(f, "GET", "/_log", "");
+		sent = strstr(log, "\"sent\": ");
+	}
+	assert_non_null(sent);
+	assert_true(atoi(sent + 8) < 40000000);
 }
 
 static void test_http__refuses_garbage_in_place_of_json(void **state)

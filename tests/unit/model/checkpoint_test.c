@@ -123,7 +123,6 @@ static void test_checkpoint__no_tensors_at_all(void **state)
 {
 	(void)state;
 	og_auto(og_checkpoint) *c = NULL;
-	og_auto(og_source) *s = NULL;
 	assert_int_equal(og_file_write(in_dir("model.safetensors"), "\x02\0\0\0\0\0\0\0{}", 10, NULL), OG_OK);
 	assert_int_equal(og_checkpoint_open(dir, &c, NULL), OG_OK);
 	assert_int_equal(og_checkpoint_count(c), 0);

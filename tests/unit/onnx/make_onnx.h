@@ -37,7 +37,7 @@ typedef struct make_text {
 } make_text;
 
 /* The next line, trimmed, in line[512]; false at the end. */
-static bool make_line(make_text *t, char *line)
+static inline bool make_line(make_text *t, char *line)
 {
 	size_t n = 0;
 
@@ -52,7 +52,7 @@ static bool make_line(make_text *t, char *line)
 	return true;
 }
 
-static void make_put(og_buf *parent, uint32_t field, og_buf *child)
+static inline void make_put(og_buf *parent, uint32_t field, og_buf *child)
 {
 	assert_false(child->failed);
 	og_wire_put_bytes(parent, field, child->p, child->n);
@@ -60,19 +60,19 @@ static void make_put(og_buf *parent, uint32_t field, og_buf *child)
 }
 
 /* "[a, 3, ?]" → one text for each dim; -1: "" or not a list. */
-static int make_list(char *s, char *items[])
+static inline int make_list(char *s, char *items[])
 {
 	int n = 0;
 
 	if (!s || *s != '[')
 		return -1;
 	s[strcspn(s, "]")] = 0;
-	for (char *p = strtok(s + 1, ", "); p; p = strtok(NULL, ", "))
-		items[n++] = p;
+	for (char *p = strtok(s + 1, ","); p; p = strtok(NULL, ","))
+		items[n++] = p + strspn(p, " ");
 	return n;
 }
 
-static og_buf make_type(og_dtype t, char *dims)
+static inline og_buf make_type(og_dtype t, char *dims)
 {
 	og_buf type, tensor, shape;
 	char *items[32];
@@ -100,7 +100,7 @@ static og_buf make_type(og_dtype t, char *dims)
 }
 
 /* "NAME DTYPE [DIMS]" */
-static void make_value(og_buf *graph, uint32_t field, char *rest)
+static inline void make_value(og_buf *graph, uint32_t field, char *rest)
 {
 	char *name = strtok(rest, " "), *dtype = strtok(NULL, " "), *dims = strtok(NULL, "");
 	og_buf value, type;
@@ -114,7 +114,7 @@ static void make_value(og_buf *graph, uint32_t field, char *rest)
 	make_put(graph, field, &value);
 }
 
-static og_buf make_tensor(const char *name, og_dtype t, const int64_t *dims, int rank)
+static inline og_buf make_tensor(const char *name, og_dtype t, const int64_t *dims, int rank)
 {
 	og_buf b;
 
@@ -126,7 +126,7 @@ static og_buf make_tensor(const char *name, og_dtype t, const int64_t *dims, int
 	return b;
 }
 
-static void make_zeros(og_buf *tensor, size_t bytes)
+static inline void make_zeros(og_buf *tensor, size_t bytes)
 {
 	uint8_t *zeros = calloc(1, bytes + 1);
 
@@ -134,7 +134,7 @@ static void make_zeros(og_buf *tensor, size_t bytes)
 	free(zeros);
 }
 
-static void make_external(og_buf *tensor, char *pairs)
+static inline void make_external(og_buf *tensor, char *pairs)
 {
 	for (char *p = strtok(pairs, " "); p; p = strtok(NULL, " ")) {
 		og_buf pair;
@@ -150,7 +150,7 @@ static void make_external(og_buf *tensor, char *pairs)
 }
 
 /* "NAME DTYPE [DIMS] REST" */
-static void make_initializer(og_buf *graph, const char *kind, char *rest)
+static inline void make_initializer(og_buf *graph, const char *kind, char *rest)
 {
 	char *name = strtok(rest, " "), *dtype = strtok(NULL, " "), *dims = strtok(NULL, "]"), *more = strtok(NULL, ""), *items[32];
 	int64_t numbers[32];
@@ -174,7 +174,7 @@ static void make_initializer(og_buf *graph, const char *kind, char *rest)
 	make_put(graph, 5, &tensor);
 }
 
-static void make_numbers(og_buf *graph, const char *kind, char *rest)
+static inline void make_numbers(og_buf *graph, const char *kind, char *rest)
 {
 	char *name = strtok(rest, " "), *values = strtok(NULL, ""), *items[64];
 	int64_t numbers[64], dim;
@@ -195,7 +195,7 @@ static void make_numbers(og_buf *graph, const char *kind, char *rest)
 }
 
 /* key=1 key=1.5 key="s" key=[1,2] */
-static void make_attribute(og_buf *node, char *text)
+static inline void make_attribute(og_buf *node, char *text)
 {
 	char *value = strchr(text, '='), *items[64];
 	og_buf a;
@@ -222,7 +222,7 @@ static void make_attribute(og_buf *node, char *text)
 	make_put(node, 5, &a);
 }
 
-static void make_names(og_buf *node, uint32_t field, char *list)
+static inline void make_names(og_buf *node, uint32_t field, char *list)
 {
 	char *rest = NULL;
 
@@ -230,10 +230,10 @@ static void make_names(og_buf *node, uint32_t field, char *list)
 		og_wire_put_str(node, field, strcmp(p, "_") == 0 ? "" : p);
 }
 
-static og_buf make_graph(make_text *t);
+static inline og_buf make_graph(make_text *t);
 
 /* "[DOMAIN:]OP INPUTS -> OUTPUTS ATTRIBUTES" */
-static void make_node(og_buf *graph, char *rest, make_text *t)
+static inline void make_node(og_buf *graph, char *rest, make_text *t)
 {
 	char *save = NULL, *op = strtok_r(rest, " ", &save), *colon = strchr(op, ':'), *inputs = strtok_r(NULL, " ", &save), line[512];
 	og_buf node;
@@ -271,7 +271,7 @@ static void make_node(og_buf *graph, char *rest, make_text *t)
 	make_put(graph, 1, &node);
 }
 
-static void make_graph_line(og_buf *g, char *line, make_text *t)
+static inline void make_graph_line(og_buf *g, char *line, make_text *t)
 {
 	char *rest = strchr(line, ' ');
 
@@ -292,7 +292,7 @@ static void make_graph_line(og_buf *g, char *line, make_text *t)
 }
 
 /* The lines up to "end" or the end of the text. */
-static og_buf make_graph(make_text *t)
+static inline og_buf make_graph(make_text *t)
 {
 	char line[512];
 	og_buf g;
@@ -305,7 +305,7 @@ static og_buf make_graph(make_text *t)
 }
 
 /* A whole model; "ir" and "opset" lines come first (8 and 18 without them). Release with og_buf_done(). */
-static og_buf make_model(const char *text)
+static inline og_buf make_model(const char *text)
 {
 	make_text t = { text }, before;
 	unsigned ir = 8, opset = 18;

@@ -246,6 +246,27 @@ static void test_child__finds_the_library_in_the_order_of_the_documentation(void
 	restore_env("VIRTUAL_ENV", venv);
 }
 
+/* Some builds of ONNX Runtime keep an id and a store of events below the home folder, which they would send. */
+static void test_child__nothing_is_kept_in_the_home_folder(void **state)
+{
+	char *home = keep_env("HOME"), *cache = keep_env("XDG_CACHE_HOME");
+	og_runtime *r = NULL;
+	(void)state;
+
+	assert_int_equal(og_mkdirs(scratch("home"), NULL), OG_OK);
+	setenv("HOME", scratch("home"), 1);
+	setenv("XDG_CACHE_HOME", scratch("home"), 1);
+	toy_square(scratch("model.onnx"));
+	if (!getenv("ONNXGATE_TEST_NO_RUNTIME")) {
+		r = toy_runtime(0);
+		og_session_free(toy_session(r, scratch("model.onnx")));
+		og_runtime_free(r);
+	}
+	assert_int_equal(scratch_count(scratch("home")), 0);
+	restore_env("HOME", home);
+	restore_env("XDG_CACHE_HOME", cache);
+}
+
 /* ---- liars ---------------------------------------------------------------------------------------- */
 
 /* A program that sends these bytes and then listens until the other side closes. */
@@ -495,6 +516,7 @@ int main(void)
 		SCRATCH_TEST(test_child__the_environment_names_library_and_helper),
 		SCRATCH_TEST(test_child__a_machine_without_a_library_is_told_where_was_looked),
 		SCRATCH_TEST(test_child__finds_the_library_in_the_order_of_the_documentation),
+		SCRATCH_TEST(test_child__nothing_is_kept_in_the_home_folder),
 		SCRATCH_TEST(test_child__garbage_breaks_the_protocol),
 		SCRATCH_TEST(test_child__what_an_error_says_is_shown_on_one_line),
 		SCRATCH_TEST(test_child__ports_that_cannot_be_break_the_protocol),

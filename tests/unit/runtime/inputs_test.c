@@ -28,7 +28,8 @@ static void test_inputs__binds_names_places_and_sums(void **state)
 {
 	og_auto(og_arena) *arena = og_arena_new();
 	const og_port ports[] = { port2("input_ids", "b", "odd_name"), port2("attention_mask", "b", "past_sequence_length + odd_name + 2"),
-		                      { .name = "past_key_values.0.key", .dtype = OG_F32, .rank = 4, .dims = { -1, 4, -1, 8 }, .symbols = { "b", "", "past_sequence_length", "" } } };
+		                      { .name = "past_key_values.0.key", .dtype = OG_F32, .rank = 4, .dims = { -1, 4, -1, 8 },
+		                        .symbols = { "b", "", "past_sequence_length", "" } } };
 	og_run_shape shape = { .batch = 2, .sequence = 3, .past = 5 };
 	og_array *a = make(ports, 3, &shape, NULL, 1, arena);
 	(void)state;
@@ -78,7 +79,8 @@ static void test_inputs__values_are_in_range_and_keep_the_padding_id_out(void **
 static void test_inputs__padding_is_at_the_end_of_the_mask(void **state)
 {
 	og_auto(og_arena) *arena = og_arena_new();
-	const og_port ports[] = { { .name = "attention_mask", .dtype = OG_I64, .rank = 3, .dims = { -1, -1, -1 }, .symbols = { "batch_size", "num_choices", "sequence_length" } } };
+	const og_port ports[] = { { .name = "attention_mask", .dtype = OG_I64, .rank = 3, .dims = { -1, -1, -1 },
+		                        .symbols = { "batch_size", "num_choices", "sequence_length" } } };
 	const int64_t pad[] = { 0, 2 };
 	og_run_shape shape = { .batch = 2, .sequence = 4, .choices = 2 };
 	og_array *a = make(ports, 1, &shape, pad, 1, arena);
@@ -114,7 +116,8 @@ static void test_inputs__caches_choose_the_branch_and_move_positions(void **stat
 {
 	og_auto(og_arena) *arena = og_arena_new();
 	const og_port ports[] = { port2("position_ids", "batch_size", "sequence_length"),
-		                      { .name = "past_key_values.0.key", .dtype = OG_F16, .rank = 4, .dims = { -1, 1, -1, 2 }, .symbols = { "batch_size", "", "past_sequence_length", "" } },
+		                      { .name = "past_key_values.0.key", .dtype = OG_F16, .rank = 4, .dims = { -1, 1, -1, 2 },
+		                        .symbols = { "batch_size", "", "past_sequence_length", "" } },
 		                      { .name = "use_cache_branch", .dtype = OG_BOOL, .rank = 1, .dims = { 1 }, .symbols = { "" } } };
 	og_run_shape shape = { .batch = 1, .sequence = 2, .past = 3 };
 	og_array *a = make(ports, 3, &shape, NULL, 1, arena);
