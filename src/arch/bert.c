@@ -82,11 +82,10 @@ static og_val encode(og_build *b, const bert *c, inputs in)
 static og_val encoder(og_build *b, const bert *c)
 {
 	og_val x = OG_NONE;
-	inputs in = {
-		.ids = og_input(b, "input_ids", OG_I64, "batch_size", "sequence_length"),
-		.mask = og_input(b, "attention_mask", OG_I64, "batch_size", "sequence_length"),
-		.segments = og_input(b, "token_type_ids", OG_I64, "batch_size", "sequence_length"),
-	};
+	inputs in;
+	in.ids = og_input(b, "input_ids", OG_I64, "batch_size", "sequence_length");
+	in.mask = og_input(b, "attention_mask", OG_I64, "batch_size", "sequence_length");
+	in.segments = og_input(b, "token_type_ids", OG_I64, "batch_size", "sequence_length");
 	OG_SCOPE(b, "bert") x = encode(b, c, in);
 	return x;
 }
@@ -151,7 +150,10 @@ static og_val flat(og_build *b, const char *name)
 static void multiple_choice(og_build *b, const void *config)
 {
 	const bert *c = config;
-	inputs in = { .ids = flat(b, "input_ids"), .mask = flat(b, "attention_mask"), .segments = flat(b, "token_type_ids") };
+	inputs in;
+	in.ids = flat(b, "input_ids");
+	in.mask = flat(b, "attention_mask");
+	in.segments = flat(b, "token_type_ids");
 	og_val x = OG_NONE;
 	OG_SCOPE(b, "bert") x = encode(b, c, in);
 	x = og_linear(b, pooled(b, c, x), "classifier", 1); /* [B·C, 1] */

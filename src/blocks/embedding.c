@@ -20,8 +20,8 @@ og_val og_positions(og_build *b, og_val ids, int64_t first)
 
 og_val og_distances(og_build *b, og_val positions, int64_t offset)
 {
-	og_val d = og_sub(b, og_expand_dims(b, positions, 1), og_expand_dims(b, positions, 0));
-	return og_add(b, d, og_const_i64(b, offset));
+	og_val left = og_expand_dims(b, positions, 1), right = og_expand_dims(b, positions, 0);
+	return og_add(b, og_sub(b, left, right), og_const_i64(b, offset));
 }
 
 og_val og_mask_bias(og_build *b, og_val mask)

@@ -12,10 +12,12 @@ static const char *or_name(const char *given, const char *usual)
 static og_val project(og_build *b, og_val x, int64_t in, int64_t out, const og_linear_o *o)
 {
 	const char *weight = or_name(o->weight, "weight"), *bias = or_name(o->bias, "bias");
+	bool gemm = og_rank_of(b, x) == 2 && !o->in_out;
+	og_val w = gemm ? og_weight(b, weight, out, in) : o->in_out ? og_weight(b, weight, in, out) : og_weight_transposed(b, weight, out, in);
 	og_val add = o->no_bias ? OG_NONE : og_weight(b, bias, out);
-	if (og_rank_of(b, x) == 2 && !o->in_out)
-		return og_gemm(b, x, og_weight(b, weight, out, in), add, true);
-	og_val y = og_matmul(b, x, o->in_out ? og_weight(b, weight, in, out) : og_weight_transposed(b, weight, out, in));
+	if (gemm)
+		return og_gemm(b, x, w, add, true);
+	og_val y = og_matmul(b, x, w);
 	return add.id ? og_add(b, y, add) : y;
 }
 
@@ -44,6 +46,9 @@ og_val og_layer_norm(og_build *b, og_val x, const char *name, double eps)
 		return OG_NONE;
 	if (!og_dim_is_int(og_build_dims(b), og_dim_at(b, x, -1), &width))
 		return og_build_fail(b, ONNXGATE_INTERNAL, "%s: the width of its input is not a number", name);
-	OG_SCOPE(b, "%s", name) y = og_layer_norm_op(b, x, og_weight(b, "weight", width), og_weight(b, "bias", width), eps);
+	OG_SCOPE(b, "%s", name) {
+		og_val scale = og_weight(b, "weight", width), bias = og_weight(b, "bias", width);
+		y = og_layer_norm_op(b, x, scale, bias, eps);
+	}
 	return y;
 }

@@ -361,11 +361,6 @@ og_status og_build_finish(og_build *b, og_model **out, og_error *err)
 		return og_fail_nomem(err);
 	mark_graph(m->main, live);
 	sweep(m->main, live);
-	size_t kept = 0;
-	for (size_t i = 0; i < m->ninits; i++)
-		if (live[m->inits[i]->val.id])
-			m->inits[kept++] = m->inits[i];
-	m->ninits = kept;
 	*out = m;
-	return OG_OK;
+	return og_model_order_inits(m, err);
 }

@@ -89,6 +89,28 @@ static void know_elements(og_model *m, og_value *v, const og_init *c)
 	v->nelems = (int)n;
 }
 
+/* Constants are named by what they are, so that a name does not tell when they were made: "/constants/int64/[0,-1]". */
+static const char *constant_name(og_model *m, og_dtype dtype, int rank, const int64_t *dims, const void *data, uint64_t size)
+{
+	const char *type = og_dtype_name(dtype);
+	if (rank == 0 && dtype == OG_F32)
+		return og_arena_printf(m->arena, "/constants/%s/%.9g", type, (double)*(const float *)data);
+	if (rank == 0 && dtype == OG_I64)
+		return og_arena_printf(m->arena, "/constants/%s/%lld", type, (long long)*(const int64_t *)data);
+	if (rank == 1 && dtype == OG_I64 && dims[0] <= OG_RANK_MAX) {
+		const char *s = "";
+		for (int64_t i = 0; s && i < dims[0]; i++)
+			s = og_arena_printf(m->arena, "%s%s%lld", s, i ? "," : "", (long long)((const int64_t *)data)[i]);
+		return s ? og_arena_printf(m->arena, "/constants/%s/[%s]", type, s) : NULL;
+	}
+	uint64_t h = 0xcbf29ce484222325u + (uint64_t)rank; /* FNV-1a over dims and bytes */
+	for (uint64_t i = 0; i < (uint64_t)rank * sizeof(*dims); i++)
+		h = (h ^ ((const uint8_t *)dims)[i]) * 0x100000001b3u;
+	for (uint64_t i = 0; i < size; i++)
+		h = (h ^ ((const uint8_t *)data)[i]) * 0x100000001b3u;
+	return og_arena_printf(m->arena, "/constants/%s/%016llx", type, (unsigned long long)h);
+}
+
 og_val og_model_constant(og_model *m, og_dtype dtype, int rank, const int64_t *dims, const void *data)
 {
 	uint64_t elements = 1, size = 0;
@@ -106,8 +128,7 @@ og_val og_model_constant(og_model *m, og_dtype dtype, int rank, const int64_t *d
 	void *copy = copy_array(m->arena, data, size, 1);
 	if (!c || !copy || !og_arena_grow(m->arena, &m->inits, &m->inits_cap, m->ninits + 1, sizeof(*m->inits)))
 		return OG_NONE;
-	*c = (og_init){ .dtype = dtype, .rank = rank, .size = size, .data = copy, .name = og_arena_printf(m->arena, "/constants/%s/%zu",
-		og_dtype_name(dtype), m->ninits) };
+	*c = (og_init){ .dtype = dtype, .rank = rank, .size = size, .data = copy, .name = constant_name(m, dtype, rank, dims, data, size) };
 	for (int i = 0; i < rank; i++)
 		c->dims[i] = dims[i];
 	c->val = og_model_new_value(m, dtype, rank, shape);
@@ -120,4 +141,31 @@ og_val og_model_constant(og_model *m, og_dtype dtype, int rank, const int64_t *d
 	know_elements(m, v, c);
 	m->inits[m->ninits++] = c;
 	return c->val;
+}
+
+static void use_inits(og_model *m, const og_graph *g, bool *seen)
+{
+	for (size_t i = 0; i < g->nnodes; i++) {
+		const og_node *n = g->nodes[i];
+		for (size_t k = 0; k < n->nin; k++) {
+			const og_value *v = og_model_value(m, n->in[k]);
+			if (v && v->init && !seen[n->in[k].id]) {
+				seen[n->in[k].id] = true;
+				m->inits[m->ninits++] = v->init;
+			}
+		}
+		for (size_t k = 0; k < n->nattrs; k++)
+			if (n->attrs[k].graph)
+				use_inits(m, n->attrs[k].graph, seen);
+	}
+}
+
+og_status og_model_order_inits(og_model *m, og_error *err)
+{
+	bool *seen = og_arena_array(m->arena, m->nvalues ? m->nvalues : 1, sizeof(*seen));
+	if (!seen)
+		return og_fail_nomem(err);
+	m->ninits = 0; /* each that is used was in the table, so the table has room for it */
+	use_inits(m, m->main, seen);
+	return OG_OK;
 }

@@ -122,6 +122,10 @@ og_node *og_graph_append(og_model *m, og_graph *g, const char *op, const char *n
 /* A constant initializer (data copied), shared with an equal one. */
 og_val og_model_constant(og_model *m, og_dtype dtype, int rank, const int64_t *dims, const void *data);
 
+/* Keeps the initializers that nodes use, in the order of their first use: the file's bytes must not hang on the order in which a
+ * compiler evaluates the arguments of a call. After anything that adds or removes nodes. */
+og_status og_model_order_inits(og_model *m, og_error *err) OG_MUST;
+
 /* Infer the outputs' dtype, rank, dims and known elements from the inputs (infer.c). The node is not yet appended.
  * UNSUPPORTED for an operator without a rule, MISMATCH when the inputs contradict each other. */
 og_status og_infer(og_model *m, const og_node *n, og_value *out, size_t nout, og_error *err) OG_MUST;

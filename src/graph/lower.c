@@ -139,7 +139,8 @@ og_status og_lower_opset(og_model *m, int opset, og_error *err)
 	m->opset = opset;
 	m->ir_version = ir[opset];
 	pass p = { .m = m, .err = err };
-	return rebuild(&p, m->main, rewrite_for_opset);
+	OG_TRY(rebuild(&p, m->main, rewrite_for_opset));
+	return og_model_order_inits(m, err);
 }
 
 /* ---- half precision ---- */
@@ -229,5 +230,5 @@ og_status og_lower_fp16(og_model *m, og_error *err)
 	p.g = m->main;
 	for (size_t i = 0; i < m->main->noutputs; i++)
 		OG_TRY(restore_output(&p, &m->main->outputs[i]));
-	return OG_OK;
+	return og_model_order_inits(m, err);
 }

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Goldens, tests/golden/<type>/: for a tiny config the tensors that are asked for (tensors.txt), the graph that is described
+ * (graph.txt) and what transformers computes in float64 with seeded weights (outputs.txt, recorded by tools/golden.py).
+ * ONNXGATE_GOLDEN_WRITE=1 writes the two texts anew, for review as a diff. */
+#include "../graph/checkpoint_toy.h"
+
+#include "../toy_runtime.h"
+#include "base/str.h"
+#include "convert/convert_int.h"
+
+#include <math.h>
+
+static const char *golden(const char *type, const char *name)
+{
+	static char path[512];
+	snprintf(path, sizeof(path), OG_TEST_DATA "/../golden/%s/%s", type, name);
+	return path;
+}
+
+static void expect_text(const char *path, og_buf *text)
+{
+	og_auto_buf want;
+	og_buf_init(&want, 1 << 20);
+	const char *write = getenv("ONNXGATE_GOLDEN_WRITE");
+	if (write && strcmp(write, "1") == 0)
+		assert_int_equal(og_file_write(path, text->p, text->n, NULL), OG_OK);
+	assert_int_equal(og_file_read(path, 1 << 20, &want, NULL), OG_OK);
+	assert_string_equal(og_buf_cstr(text), og_buf_cstr(&want));
+}
+
+typedef struct described {
+	og_arena *arena;
+	og_plan *plan;
+	og_ledger *ledger;
+	og_model **models;
+	size_t n;
+} described;
+
+/* Without a checkpoint: everything that is asked for is found. */
+static described describe(const char *type)
+{
+	described d = { .arena = og_arena_new() };
+	og_auto(og_json) *doc = NULL;
+	og_error err = { 0 };
+	assert_int_equal(og_json_read(golden(type, "config.json"), OG_CONFIG_BYTES_MAX, &doc, &err), OG_OK);
+	og_status s = og_plan_make(doc, false, &(og_convert_options){ 0 }, d.arena, &d.plan, &err);
+	const og_plan_inner *in = s == OG_OK ? d.plan->inner : NULL;
+	if (s == OG_OK)
+		s = og_ledger_new(d.arena, NULL, in->arch->base_prefix, in->arch->fields, in->config, &d.ledger, &err);
+	if (s == OG_OK)
+		s = og_describe_files(d.plan, d.ledger, d.arena, &d.models, &d.n, &err);
+	if (s != OG_OK)
+		fail_msg("%s", err.message);
+	return d;
+}
+
+static void put_value(og_buf *text, const og_model *m, og_val v)
+{
+	const og_value *x = og_model_value(m, v);
+	og_buf_printf(text, " %s", x ? x->name : "-");
+	for (int i = 0; x && !x->init && i < x->rank; i++)
+		og_buf_printf(text, "%s%s%s", i ? ", " : "[", og_dim_text(m->dims, x->dims[i]), i == x->rank - 1 ? "]" : "");
+}
+
+static void test_golden__bert_tensors_and_graph(void **state)
+{
+	described d = describe("bert");
+	og_auto_buf tensors, graph;
+	char shape[256];
+	size_t n;
+	(void)state;
+	og_buf_init(&tensors, 1 << 20);
+	og_buf_init(&graph, 1 << 20);
+	const og_claim *c = og_ledger_claims(d.ledger, &n);
+	for (size_t i = 0; i < n; i++)
+		og_buf_printf(&tensors, "%s %s\n", c[i].name, og_dims_show(c[i].dims, c[i].rank, shape, sizeof(shape)));
+	expect_text(golden("bert", "tensors.txt"), &tensors);
+	const og_graph *g = d.models[0]->main;
+	for (size_t i = 0; i < g->nnodes; i++) {
+		og_buf_printf(&graph, "%s", g->nodes[i]->op);
+		for (size_t k = 0; k < g->nodes[i]->nin; k++)
+			put_value(&graph, d.models[0], g->nodes[i]->in[k]);
+		og_buf_str(&graph, " ->");
+		for (size_t k = 0; k < g->nodes[i]->nout; k++)
+			put_value(&graph, d.models[0], g->nodes[i]->out[k]);
+		og_buf_byte(&graph, '\n');
+	}
+	expect_text(golden("bert", "graph.txt"), &graph);
+	og_arena_free(d.arena);
+}
+
+/* ---- the numbers ---- */
+
+static toy_weight *weights_of(const described *d, size_t extra, size_t *n)
+{
+	const og_claim *c = og_ledger_claims(d->ledger, n);
+	toy_weight *w = og_arena_array(d->arena, *n + extra, sizeof(*w));
+	for (size_t i = 0; i < *n; i++) {
+		w[i] = (toy_weight){ .name = c[i].name, .rank = c[i].rank };
+		memcpy(w[i].dims, c[i].dims, (size_t)c[i].rank * sizeof(int64_t));
+	}
+	return w;
+}
+
+static og_status convert(const char *type, og_arena *arena, og_error *err)
+{
+	og_plan *p;
+	og_converted out;
+	og_convert_options o = { 0 };
+	assert_int_equal(og_file_copy(golden(type, "config.json"), scratch("config.json"), NULL), OG_OK);
+	assert_int_equal(og_mkdirs(scratch("out"), NULL), OG_OK);
+	assert_int_equal(og_convert_plan(scratch_dir, &o, arena, &p, err), OG_OK);
+	return og_convert_run(p, scratch_dir, scratch("out"), &o, ONNXGATE_VALIDATE_STRUCTURE, NULL, arena, &out, err);
+}
+
+/* "NAME n n n …": the numbers of a line of outputs.txt. */
+static size_t numbers(const char *text, const char *name, double *out, size_t max)
+{
+	char key[64];
+	snprintf(key, sizeof(key), "%s ", name);
+	const char *p = strstr(text, key);
+	size_t n = 0;
+	assert_non_null(p);
+	for (p += strlen(key); *p && *p != '\n' && n < max;) {
+		char *end;
+		out[n++] = strtod(p, &end);
+		assert_true(end != p);
+		p = end + (*end == ' ');
+	}
+	return n;
+}
+
+static og_array input(const char *text, const char *name, int64_t batch, og_arena *a)
+{
+	double v[64];
+	size_t n = numbers(text, name, v, 64);
+	int64_t *p = og_arena_array(a, n, sizeof(*p));
+	for (size_t i = 0; i < n; i++)
+		p[i] = (int64_t)v[i];
+	return (og_array){ name, OG_I64, 2, { batch, (int64_t)n / batch }, p, n * sizeof(*p) };
+}
+
+static void test_golden__bert_numbers_are_those_of_transformers(void **state)
+{
+	described d = describe("bert");
+	size_t n, nout, wanted;
+	const toy_weight *w = weights_of(&d, 0, &n);
+	og_checkpoint *c = toy_checkpoint(w, n);
+	og_runtime *r = toy_runtime(0);
+	static double want[512];
+	og_error err = { 0 };
+	og_auto_buf text;
+	(void)state;
+	og_checkpoint_free(c);
+	if (convert("bert", d.arena, &err) != OG_OK)
+		fail_msg("%s", err.message);
+	og_buf_init(&text, 1 << 20);
+	assert_int_equal(og_file_read(golden("bert", "outputs.txt"), 1 << 20, &text, NULL), OG_OK);
+	const char *t = og_buf_cstr(&text);
+	og_array in[3] = { input(t, "input_ids", 2, d.arena), input(t, "attention_mask", 2, d.arena), input(t, "token_type_ids", 2, d.arena) }, *out;
+	og_session *s = toy_session(r, scratch("out/model.onnx"));
+	if (og_session_run(s, in, 3, d.arena, &out, &nout, &err) != OG_OK)
+		fail_msg("%s", err.message);
+	wanted = numbers(t, "logits", want, 512);
+	assert_int_equal(out[0].size, wanted * sizeof(float));
+	double scale = 0, worst = 0;
+	for (size_t i = 0; i < wanted; i++) {
+		scale = fmax(scale, fabs(want[i]));
+		worst = fmax(worst, fabs((double)((const float *)out[0].data)[i] - want[i]));
+	}
+	if (!(worst <= 1e-5 * scale))
+		fail_msg("largest error %g of scale %g", worst, scale);
+	og_session_free(s);
+	og_runtime_free(r);
+	og_arena_free(d.arena);
+}
+
+/* The bias stands twice in old files; when the two differ, nobody can know which is right. */
+static void test_golden__bert_decoder_bias_must_equal_the_bias(void **state)
+{
+	described d = describe("bert");
+	size_t n;
+	toy_weight *w = weights_of(&d, 1, &n);
+	og_error err = { 0 };
+	(void)state;
+	w[n] = (toy_weight){ .name = "cls.predictions.decoder.bias", .rank = 1, .dims = { 13 } };
+	og_checkpoint_free(toy_checkpoint(w, n + 1));
+	assert_int_equal(convert("bert", d.arena, &err), ONNXGATE_MISMATCH);
+	assert_non_null(strstr(err.message, "cls.predictions.decoder.bias is tied to cls.predictions.bias"));
+	og_arena_free(d.arena);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_golden__bert_tensors_and_graph),
+		SCRATCH_TEST(test_golden__bert_numbers_are_those_of_transformers),
+		SCRATCH_TEST(test_golden__bert_decoder_bias_must_equal_the_bias),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

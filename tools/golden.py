@@ -1,0 +1,52 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Records tests/golden/<type>/outputs.txt: what transformers computes in float64 for the golden config with the weights that the test
+seeds (SplitMix64, tensor i of tensors.txt from seed i, uniform in [-1, 1)). Run in the oracle environment: tools/golden.py bert"""
+import json
+import os
+import re
+import sys
+
+import torch
+from transformers import AutoConfig, BertForMaskedLM
+
+MASK = (1 << 64) - 1
+
+
+def fill(n, seed):
+    state, out = seed, []
+    for _ in range(n):
+        state = (state + 0x9E3779B97F4A7C15) & MASK
+        z = state
+        z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & MASK
+        z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & MASK
+        z ^= z >> 31
+        out.append((z >> 11) * 2.0**-53 * 2 - 1)
+    return torch.tensor(out, dtype=torch.float32).double()
+
+
+def main():
+    folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../tests/golden", sys.argv[1])
+    config = AutoConfig.for_model(**json.load(open(os.path.join(folder, "config.json"))))
+    model = BertForMaskedLM(config).double().eval()
+    state = {}
+    for seed, line in enumerate(open(os.path.join(folder, "tensors.txt"))):
+        name, shape = line.split(" ", 1)
+        dims = [int(d) for d in re.findall(r"\d+", shape)]
+        state[name] = fill(int(torch.tensor(dims).prod()), seed).reshape(dims)
+    model.load_state_dict(state, strict=False)
+    model.tie_weights()
+    inputs = {
+        "input_ids": torch.tensor([[3, 1, 12, 7, 0], [5, 5, 2, 0, 0]]),
+        "attention_mask": torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]]),
+        "token_type_ids": torch.tensor([[0, 0, 1, 1, 1], [0, 1, 0, 0, 0]]),
+    }
+    with torch.no_grad():
+        logits = model(**inputs).logits
+    with open(os.path.join(folder, "outputs.txt"), "w") as f:
+        for name, t in inputs.items():
+            f.write(f"{name} {' '.join(str(v) for v in t.flatten().tolist())}\n")
+        f.write(f"logits {' '.join(f'{v:.9g}' for v in logits.flatten().tolist())}\n")
+
+
+main()
