@@ -62,7 +62,7 @@ configure() { # FOLDER OPTION…: a build folder with these options, made or bro
 	local folder=$1
 	shift
 	if [ -f "$folder/build.ninja" ]; then
-		meson setup --reconfigure "$folder" "$ROOT" "$@"
+		meson configure "$folder" "$@"
 	else
 		meson setup "$folder" "$ROOT" "$@"
 	fi
@@ -76,10 +76,12 @@ build_clang() {
 	CC=clang configure "$BUILD/test-clang" --buildtype=release -Ddebug=true -Dtests=enabled && ninja -C "$BUILD/test-clang"
 }
 
-# ASan, UBSan and the fuzz targets in one build: the coverage that libFuzzer needs does no harm to the other tests.
+# ASan, UBSan and the fuzz targets in one build: the coverage that libFuzzer needs does no harm to the other tests. ASan looks for
+# C++'s throw when a program starts; ONNX Runtime, which throws, comes later by dlopen: so libstdc++ is linked from the start.
 build_sanitized() {
 	CC=clang configure "$ASAN" --buildtype=debugoptimized -Dtests=enabled -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false \
-		'-Dc_args=-fsanitize=fuzzer-no-link -fno-sanitize-recover=all' && ninja -C "$ASAN" && ln -sfn ../runtime "$ASAN/runtime"
+		'-Dc_args=-fsanitize=fuzzer-no-link -fno-sanitize-recover=all' \
+		"-Dc_link_args=['-Wl,--push-state,--no-as-needed,-lstdc++,--pop-state']" && ninja -C "$ASAN" && ln -sfn ../runtime "$ASAN/runtime"
 }
 
 with_sanitizers() {

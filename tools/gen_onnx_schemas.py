@@ -51,6 +51,22 @@ def formals(params, constraints):
     return out
 
 
+def takes_any_attribute(schema):
+    """AllowUncheckedAttributes() has no getter: the checker is asked about a node with an attribute of no schema."""
+    if schema.deprecated:
+        return False
+    node = onnx.helper.make_node(schema.name, ["x"] * schema.min_input, ["y"] * schema.min_output, domain=schema.domain, not_an_attribute=1)
+    context = onnx.checker.C.CheckerContext()
+    context.ir_version, context.opset_imports = onnx.IR_VERSION, {schema.domain: schema.since_version}
+    try:
+        onnx.checker.check_node(node, context)
+    except onnx.checker.ValidationError as e:
+        if "Unrecognized attribute" not in str(e):
+            raise
+        return False
+    return True
+
+
 def collect():
     found = {}
     sources = [(s, "onnx") for s in onnx.defs.get_all_schemas_with_history()] + [(s, "ort") for s in ort.get_all_operator_schema()]
@@ -62,7 +78,7 @@ def collect():
         attributes = sorted((a.name, ATTR_TYPES.index(last(a.type)), int(a.required)) for a in s.attributes.values())
         limits = [min(x, UNBOUNDED) if x < 2**31 - 1 else UNBOUNDED for x in (s.min_input, s.max_input, s.min_output, s.max_output)]
         found[(s.domain, s.name, s.since_version)] = dict(
-            deprecated=int(bool(s.deprecated)), limits=limits, attributes=tuple(attributes),
+            flags=int(bool(s.deprecated)) | (2 if source == "onnx" and takes_any_attribute(s) else 0), limits=limits, attributes=tuple(attributes),
             inputs=tuple(formals(s.inputs, constraints)), outputs=tuple(formals(s.outputs, constraints)))
     return found
 
@@ -94,7 +110,7 @@ def main():
     for (domain, name, since), s in sorted(found.items()):
         if since > 65535:
             sys.exit("since_version of %s does not fit" % name)
-        ops.append((offsets[domain], offsets[name], since, s["deprecated"], *s["limits"], attributes.place(s["attributes"]), len(s["attributes"]),
+        ops.append((offsets[domain], offsets[name], since, s["flags"], *s["limits"], attributes.place(s["attributes"]), len(s["attributes"]),
                     formal.place(s["inputs"]), len(s["inputs"]), formal.place(s["outputs"]), len(s["outputs"])))
     newest = {d: max(since for dd, _, since in found if dd == d) for d in DOMAINS}
     newest[""] = onnx.defs.onnx_opset_version()

@@ -77,6 +77,8 @@ static onnxgate_status run(onnxgate *g, const onnxgate_request *q, onnxgate_resu
                            og_status (*job)(onnxgate *g, const onnxgate_request *q, onnxgate_result **out))
 {
 	onnxgate_request mine;
+	if (out)
+		*out = NULL;
 	if (!g || !out || !take(&mine, sizeof(mine), q))
 		return ONNXGATE_INVALID;
 	return job(g, &mine, out);
@@ -121,6 +123,8 @@ void onnxgate_inspection_free(onnxgate_inspection *r)
 onnxgate_status onnxgate_bench(onnxgate *g, const onnxgate_bench_request *q, onnxgate_bench_result **out)
 {
 	onnxgate_bench_request mine;
+	if (out)
+		*out = NULL;
 	if (!g || !out || !take(&mine, sizeof(mine), q))
 		return ONNXGATE_INVALID;
 	return og_job_bench(g, &mine, out);

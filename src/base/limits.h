@@ -26,6 +26,7 @@
 #define OG_HTTP_BODY_MAX OG_JSON_BYTES_MAX      /* an answer that is not a file */
 #define OG_HTTP_REDIRECTS_MAX 8                 /* hops of one request */
 #define OG_MANIFEST_ROWS_MAX 100000             /* files, checks, timings or notes of one conversion; BERT has about 30 */
+#define OG_DOCUMENT_BYTES_MAX (1u << 30)         /* JSON that we write: a million tensors take about 250 MB */
 #define OG_QUERY_ROWS_MAX 1000000               /* rows of a database query, which are held in memory */
 #define OG_QUERY_BYTES_MAX ((uint64_t)256 << 20) /* and their text */
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A file that appears whole or not at all: written under another name in the same folder, synced, renamed.
- * The name holds 8 hex digits of randomness (and the process id unless a suffix is asked for); O_EXCL settles what is left of chance. */
+ * The name holds 8 hex digits of randomness (and the process id unless a suffix is asked for); O_EXCL settles what is left of chance.
+ * Its owner holds a lock on it: one without a lock was left by a process that was killed, and the next one that writes the same target
+ * removes it. (Names with a suffix are others' names, too, and their cleaning is the business of who chose it.) */
 #include "base/file.h"
 
 #include "base/path.h"
@@ -12,7 +14,9 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -53,6 +57,43 @@ static char *temporary_name(const char *dir, const char *base, const char *suffi
 	return og_path_join(dir, name);
 }
 
+/* Somebody may clean between our open and our lock: then the name is gone, or theirs, and we take another. */
+static bool owned(const og_tmpfile *t)
+{
+	struct stat a, b;
+	if (flock(t->fd, LOCK_EX | LOCK_NB))
+		return errno != EWOULDBLOCK; /* a file system without locks: nobody cleans there */
+	return !fstat(t->fd, &a) && !lstat(t->path, &b) && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+/* ".<base>.<pid>-<8 hex>.tmp" */
+static bool is_temporary(const char *name, const char *base)
+{
+	size_t n = strlen(base), k;
+	const char *p = name + 1 + n;
+	if (name[0] != '.' || strncmp(name + 1, base, n) || *p++ != '.')
+		return false;
+	k = strspn(p, "0123456789abcdef");
+	return k && p[k] == '-' && strspn(p + k + 1, "0123456789abcdef") == 8 && og_streq(p + k + 9, ".tmp");
+}
+
+static void remove_abandoned(const og_tmpfile *t)
+{
+	og_dirlist l = { NULL, 0 };
+	if (og_dir_list(t->dir, &l, NULL) != OG_OK)
+		return;
+	for (size_t i = 0; i < l.n; i++) {
+		og_autofree char *path = is_temporary(l.names[i], og_path_base(t->target)) ? og_path_join(t->dir, l.names[i]) : NULL;
+		int fd = path ? open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC) : -1;
+		if (fd < 0)
+			continue;
+		if (!flock(fd, LOCK_EX | LOCK_NB))
+			unlink(path);
+		close(fd);
+	}
+	og_dirlist_done(&l);
+}
+
 static og_status create(og_tmpfile *t, const char *suffix, og_error *err)
 {
 	for (int attempt = 0; attempt < 100; attempt++) {
@@ -61,9 +102,14 @@ static og_status create(og_tmpfile *t, const char *suffix, og_error *err)
 		if (!t->path)
 			return og_fail_nomem(err);
 		t->fd = open(t->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-		if (t->fd >= 0) {
+		if (t->fd >= 0 && (suffix || owned(t))) {
 			t->created = true;
 			return OG_OK;
+		}
+		if (t->fd >= 0) {
+			close(t->fd);
+			t->fd = -1;
+			continue;
 		}
 		if (errno != EEXIST && errno != EINTR)
 			break;
@@ -86,6 +132,8 @@ og_status og_tmpfile_open(const char *target, const char *name_suffix, og_tmpfil
 	t->dir = og_path_dir(target);
 	if (!t->target || !t->dir)
 		return og_fail_nomem(err);
+	if (!name_suffix)
+		remove_abandoned(t);
 	OG_TRY(create(t, name_suffix, err));
 	*out = og_steal(&t);
 	return OG_OK;

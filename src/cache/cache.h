@@ -58,10 +58,12 @@ const og_manifest *og_cache_entry_manifest(const og_cache_entry *e);
 void og_cache_entry_free(og_cache_entry *e);
 OG_DEFINE_FREEP(og_cache_entry)
 
-/* Work on one key is exclusive between processes: begin waits, then looks again (found: *out_entry, no staging). */
+/* Work on one key is exclusive between processes: begin waits, then looks again (found: *out_entry, no staging).
+ * The cache and ctx must live as long as the staging. */
 typedef struct og_staging og_staging;
-og_status og_staging_begin(og_cache *c, const char *key, bool force, const og_context *ctx, og_staging **out, og_cache_entry **out_entry, og_error *err) OG_MUST;
-const char *og_staging_dir(const og_staging *s); /* an empty folder to fill */
+og_status og_staging_begin(og_cache *c, const char *key, bool force, const og_context *ctx, og_staging **out, og_cache_entry **out_entry,
+						   og_error *err) OG_MUST;
+const char *og_staging_dir(const og_staging *s); /* an empty folder to fill, files and folders */
 /* Writes manifest.json, fsyncs, renames into place (replacing an older entry), gives the entry. */
 og_status og_staging_publish(og_staging *s, const og_manifest *m, og_cache_entry **out, og_error *err) OG_MUST;
 void og_staging_free(og_staging *s); /* removes the folder unless published */

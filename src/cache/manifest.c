@@ -171,7 +171,8 @@ static og_status read_files(const reader *r, const og_json *root, og_manifest *m
 		OG_TRY(one_line(r, "files.sha256", og_json_get(o, "sha256"), false, &f->sha256));
 		char shown[160];
 		if (!og_path_safe(f->path))
-			return og_fail(r->err, ONNXGATE_UNSAFE, "%s: file name '%s' leads out of the entry", r->name, og_str_show(og_str_of(f->path), shown, sizeof(shown)));
+			return og_fail(r->err, ONNXGATE_UNSAFE, "%s: file name '%s' leads out of the entry", r->name,
+						   og_str_show(og_str_of(f->path), shown, sizeof(shown)));
 		if (f->sha256 && !og_is_hex(f->sha256, 64))
 			return bad(r, "files.sha256", "64 hex digits or null");
 		f->size = (uint64_t)size;

@@ -141,6 +141,20 @@ static void output_types(og_op *o, const og_dtype *bound)
 	}
 }
 
+/* What a rule found against the schema: a Cast to a type that its opset does not have. */
+static void check_output_types(og_op *o)
+{
+	og_formal f;
+
+	for (size_t i = 0; i < o->n->noutputs && og_schema_output(o->schema, i, &f); i++) {
+		if (!takes(&f, &o->out[i])) {
+			og_clash(o, "output %zu is %s, which the operator does not give at opset %lld", i, o->out[i].kind == OG_ONNX_TENSOR ? og_dtype_name(o->out[i].dtype) : "no tensor",
+			         (long long)o->opset);
+			return;
+		}
+	}
+}
+
 /* ---- one node -------------------------------------------------------------------------------------------- */
 
 static const og_shape_rule *rule_of(og_infer *in, const char *op)
@@ -245,6 +259,8 @@ static og_status infer_node(og_infer *in, const og_onnx_node *n, const og_node_l
 	else
 		OG_TRY(infer_subgraphs(&o));
 	OG_TRY(o.status);
+	if (o.schema)
+		check_output_types(&o);
 	if (o.clashed)
 		forget_shapes(&o);
 	store_outputs(&o);

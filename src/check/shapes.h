@@ -96,6 +96,7 @@ size_t og_in_count(const og_op *o);
 bool og_in_has(const og_op *o, size_t i);
 const og_sinfo *og_in(const og_op *o, size_t i); /* never NULL: what is left out is unknown */
 int og_in_rank(const og_op *o, size_t i);        /* -1: unknown */
+bool og_in_is_list(og_op *o, size_t i);          /* false, and a contradiction: it has another number of dims than one */
 bool og_in_values(const og_op *o, size_t i, const og_sdim **values, size_t *n);
 /* The same, all of them numbers, into out[OG_VALUES_MAX]. */
 bool og_in_numbers(const og_op *o, size_t i, int64_t *out, size_t *n);
@@ -118,7 +119,7 @@ bool og_infer_copy(og_infer *in, const og_sdim *dims, size_t n, const og_sdim **
 /* The rules: shapes_math.c */
 void og_shape_like_first(og_op *o), og_shape_broadcast(og_op *o), og_shape_softmax(og_op *o), og_shape_matmul(og_op *o), og_shape_gemm(og_op *o);
 void og_shape_normalization(og_op *o), og_shape_channel_norm(og_op *o), og_shape_reduce(og_op *o), og_shape_arg(og_op *o), og_shape_cumsum(og_op *o), og_shape_trilu(og_op *o);
-void og_shape_cast(og_op *o), og_shape_where(og_op *o), og_shape_prelu(og_op *o);
+void og_shape_cast(og_op *o), og_shape_where(og_op *o), og_shape_prelu(og_op *o), og_shape_like_typed(og_op *o), og_shape_quantize(og_op *o);
 /* shapes_conv.c */
 void og_shape_conv(og_op *o), og_shape_pool(og_op *o), og_shape_global_pool(og_op *o), og_shape_recurrent(og_op *o);
 /* shapes_move.c */

@@ -35,6 +35,24 @@ static bool read_window(const og_op *o, int spatial, window *w)
 	return true;
 }
 
+/* kernel_shape, strides and dilations count from one. */
+static bool positive(og_op *o)
+{
+	static const char *const names[] = { "kernel_shape", "strides", "dilations" };
+
+	for (size_t i = 0; i < OG_COUNT(names); i++) {
+		const og_onnx_attribute *a = og_onnx_attr(o->n, names[i]);
+
+		for (size_t k = 0; a && k < a->nints; k++) {
+			if (a->ints[k] < 1) {
+				og_clash(o, "%s has %lld, expected 1 or more", names[i], (long long)a->ints[k]);
+				return false;
+			}
+		}
+	}
+	return true;
+}
+
 static og_sdim slide(og_infer *in, const window *w, int d, og_sdim size)
 {
 	int64_t span, padded;
@@ -90,7 +108,7 @@ void og_shape_conv(og_op *o)
 	og_sdim dims[OG_RANK_MAX];
 	window win = { 0 };
 
-	if (x->rank < 0 || w->rank < 0 || !conv_fits(o, x, w, og_op_int(o, "group", 1)))
+	if (!positive(o) || x->rank < 0 || w->rank < 0 || !conv_fits(o, x, w, og_op_int(o, "group", 1)))
 		return;
 	if (!read_window(o, x->rank - 2, &win)) {
 		unknown_spatial(o, w->dims[0], x->rank);
@@ -112,7 +130,7 @@ void og_shape_pool(og_op *o)
 	window win = { 0 };
 	size_t n;
 
-	if (x->rank < 0)
+	if (!positive(o) || x->rank < 0)
 		return;
 	if (x->rank < 3) {
 		og_clash(o, "input of %d dims, expected at least 3", x->rank);

@@ -34,7 +34,9 @@ static bool split_sizes(og_op *o, og_sdim whole, og_sdim *parts, size_t count)
 		for (size_t i = 0; i < n; i++)
 			parts[i] = og_sdim_of(sizes[i]);
 	} else {
-		if (!og_sdim_static(whole))
+		if (o->opset >= 18 && !og_onnx_attr(o->n, "num_outputs"))
+			og_clash(o, "neither sizes nor num_outputs");
+		if (o->clashed || !og_sdim_static(whole))
 			return false;
 		each = (whole.n + (int64_t)count - 1) / (int64_t)count;
 		if (o->opset < 18 && whole.n % (int64_t)count != 0) {
@@ -280,9 +282,18 @@ void og_shape_onehot(og_op *o)
 	const og_sinfo *x = og_in(o, 0);
 	const og_sdim *depth;
 	og_sdim dims[OG_RANK_MAX];
+	const og_sinfo *pair = og_in(o, 2);
 	int axis, from = 0;
 	size_t n;
 
+	if (pair->rank >= 0 && (pair->rank != 1 || (og_sdim_static(pair->dims[0]) && pair->dims[0].n != 2))) {
+		og_clash(o, "values are not two in one dim");
+		return;
+	}
+	if (og_in(o, 1)->rank > 1 || (og_in(o, 1)->rank == 1 && og_sdim_static(og_in(o, 1)->dims[0]) && og_in(o, 1)->dims[0].n != 1)) {
+		og_clash(o, "depth is more than one number");
+		return;
+	}
 	if (x->rank < 0 || x->rank >= OG_RANK_MAX || !og_op_axis(o, og_op_int(o, "axis", -1), x->rank + 1, &axis))
 		return;
 	for (int d = 0; d <= x->rank; d++) {

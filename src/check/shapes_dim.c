@@ -191,6 +191,16 @@ int og_in_rank(const og_op *o, size_t i)
 	return og_in(o, i)->rank;
 }
 
+bool og_in_is_list(og_op *o, size_t i)
+{
+	int rank = og_in_rank(o, i);
+
+	if (rank < 0 || rank == 1)
+		return true;
+	og_clash(o, "input %zu has %d dims, expected 1", i, rank);
+	return false;
+}
+
 bool og_in_values(const og_op *o, size_t i, const og_sdim **values, size_t *n)
 {
 	const og_sinfo *s = og_in(o, i);

@@ -78,10 +78,35 @@ void og_shape_cast(og_op *o)
 {
 	int64_t to = og_op_int(o, "to", 0);
 
+	if (og_onnx_attr(o->n, "to") && to < 1) {
+		og_clash(o, "to is %lld, no element type", (long long)to);
+		return;
+	}
 	og_out_like(o, 0, 0);
 	if (to > 0 && to < OG_ONNX_DTYPE_COUNT)
 		og_out_dtype(o, 0, (og_dtype)to);
 	og_value_cast(o);
+}
+
+/* EyeLike, RandomNormalLike and so on: like the input but for an element type that may be given. */
+void og_shape_like_typed(og_op *o)
+{
+	int64_t dtype = og_op_int(o, "dtype", 0);
+
+	og_out_like(o, 0, 0);
+	if (dtype > 0 && dtype < OG_ONNX_DTYPE_COUNT)
+		og_out_dtype(o, 0, (og_dtype)dtype);
+	else if (!og_onnx_attr(o->n, "dtype"))
+		og_out_dtype(o, 0, og_in(o, 0)->dtype);
+}
+
+void og_shape_quantize(og_op *o)
+{
+	int64_t dtype = og_op_int(o, "output_dtype", 0);
+
+	og_out_like(o, 0, 0);
+	if (!og_in_has(o, 2)) /* else the type is the zero point's, by schema */
+		og_out_dtype(o, 0, dtype > 0 && dtype < OG_ONNX_DTYPE_COUNT ? (og_dtype)dtype : OG_U8);
 }
 
 void og_shape_cumsum(og_op *o)
@@ -224,6 +249,10 @@ void og_shape_channel_norm(og_op *o)
 		const og_sinfo *s = og_in(o, i);
 		og_sdim channels;
 
+		if (s->rank >= 0 && s->rank != 1) {
+			og_clash(o, "input %zu has %d dims, expected 1", i, s->rank);
+			return;
+		}
 		if (s->rank == 1 && !og_sdim_merge(x->dims[1], s->dims[0], &channels)) {
 			og_clash(o, "input %zu has %lld elements for %lld channels", i, (long long)s->dims[0].n, (long long)x->dims[1].n);
 			return;
@@ -275,7 +304,7 @@ void og_shape_reduce(og_op *o)
 
 		for (int d = 0; d < rank; d++)
 			unknown[d] = og_sdim_none(o->in);
-		if (og_op_int(o, "keepdims", 1))
+		if (og_op_int(o, "keepdims", 1) == 1)
 			og_out_shape(o, 0, rank, unknown);
 		return;
 	}
@@ -286,7 +315,7 @@ void og_shape_reduce(og_op *o)
 	for (int d = 0; n == 0 && d < rank; d++)
 		reduced[d] = true;
 	if (mark_axes(o, axes, n, rank, reduced))
-		drop_axes(o, reduced, og_op_int(o, "keepdims", 1) != 0);
+		drop_axes(o, reduced, og_op_int(o, "keepdims", 1) == 1);
 }
 
 void og_shape_arg(og_op *o)
@@ -295,5 +324,5 @@ void og_shape_arg(og_op *o)
 	int64_t axis = og_op_int(o, "axis", 0);
 
 	if (og_in_rank(o, 0) >= 0 && mark_axes(o, &axis, 1, og_in_rank(o, 0), reduced))
-		drop_axes(o, reduced, og_op_int(o, "keepdims", 1) != 0);
+		drop_axes(o, reduced, og_op_int(o, "keepdims", 1) == 1);
 }

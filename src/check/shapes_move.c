@@ -225,6 +225,8 @@ void og_shape_reshape(og_op *o)
 	int rest = -1;
 	size_t n;
 
+	if (!og_in_is_list(o, 1))
+		return;
 	if (!reshape_target(o, numbers, &target, &n)) {
 		reshape_unknown(o);
 		return;
@@ -442,7 +444,7 @@ void og_shape_expand(og_op *o)
 	size_t n;
 	int rank;
 
-	if (!og_in_values(o, 1, &target, &n) || n > OG_RANK_MAX || x->rank < 0)
+	if (!og_in_is_list(o, 1) || !og_in_values(o, 1, &target, &n) || n > OG_RANK_MAX || x->rank < 0)
 		return;
 	rank = x->rank > (int)n ? x->rank : (int)n;
 	for (int d = 0; d < rank; d++) {

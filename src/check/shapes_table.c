@@ -16,8 +16,8 @@ static const og_shape_rule rules[] = {
 	{ "Swish", og_shape_like_first }, { "ThresholdedRelu", og_shape_like_first }, { "Shrink", og_shape_like_first }, { "IsNaN", og_shape_like_first },
 	{ "IsInf", og_shape_like_first }, { "BitwiseNot", og_shape_like_first }, { "CastLike", og_shape_like_first }, { "LRN", og_shape_like_first },
 	{ "LpNormalization", og_shape_like_first }, { "MeanVarianceNormalization", og_shape_like_first }, { "GroupNormalization", og_shape_like_first },
-	{ "QuantizeLinear", og_shape_like_first }, { "DequantizeLinear", og_shape_like_first }, { "EyeLike", og_shape_like_first }, { "RandomNormalLike", og_shape_like_first },
-	{ "RandomUniformLike", og_shape_like_first }, { "Bernoulli", og_shape_like_first }, { "ReverseSequence", og_shape_like_first }, { "Dropout", og_shape_like_first },
+	{ "QuantizeLinear", og_shape_quantize }, { "DequantizeLinear", og_shape_like_first }, { "EyeLike", og_shape_like_typed }, { "RandomNormalLike", og_shape_like_typed },
+	{ "RandomUniformLike", og_shape_like_typed }, { "Bernoulli", og_shape_like_typed }, { "ReverseSequence", og_shape_like_first }, { "Dropout", og_shape_like_first },
 	{ "PRelu", og_shape_prelu },
 	/* broadcasting */
 	{ "Add", og_shape_broadcast }, { "Sub", og_shape_broadcast }, { "Mul", og_shape_broadcast }, { "Div", og_shape_broadcast }, { "Mod", og_shape_broadcast },

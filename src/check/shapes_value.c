@@ -49,11 +49,24 @@ static void constant_ints(og_op *o, const og_onnx_attribute *a)
 	og_out_values(o, 0, values, a->nints);
 }
 
+static bool constant_has_one_value(og_op *o)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < o->n->nattributes; i++)
+		n += og_starts_with(o->n->attributes[i].name, "value") || og_streq(o->n->attributes[i].name, "sparse_value");
+	if (n != 1)
+		og_clash(o, "%zu values, expected one", n);
+	return n == 1;
+}
+
 void og_shape_constant(og_op *o)
 {
 	const og_onnx_attribute *a;
 	og_sdim n;
 
+	if (!constant_has_one_value(o))
+		return;
 	if ((a = og_onnx_attr(o->n, "value")) != NULL && a->t) {
 		o->out[0] = og_infer_tensor(o->in, a->t, true);
 	} else if ((a = og_onnx_attr(o->n, "value_int")) != NULL) {
@@ -81,6 +94,8 @@ void og_shape_constant_of_shape(og_op *o)
 	int64_t fill;
 	size_t n, one;
 
+	if (!og_in_is_list(o, 0))
+		return;
 	og_out_dtype(o, 0, a && a->t ? a->t->dtype : OG_F32);
 	if (!og_in_values(o, 0, &dims, &n)) {
 		const og_sinfo *s = og_in(o, 0);

@@ -66,8 +66,10 @@ og_status og_findings_row(const og_findings *f, const char *name, og_error *err,
 
 const char *og_node_show(const og_onnx_node *n, char *out, size_t cap)
 {
-	const char *first = n->name[0] ? n->name : n->noutputs ? n->outputs[0] : "";
+	const char *first = n->name;
 
+	for (size_t i = 0; !first[0] && i < n->noutputs; i++)
+		first = n->outputs[i];
 	snprintf(out, cap, "%s '%.*s' (%.64s%s%.64s)", n->name[0] ? "node" : "node that makes", 160, first, n->domain, n->domain[0] ? "." : "", n->op_type);
 	return out;
 }

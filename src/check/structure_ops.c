@@ -35,7 +35,7 @@ static bool attribute_well_formed(ops *o, const og_onnx_attribute *a, const char
 		if (in_function && !a->present)
 			return true;
 		og_fault(&o->f, "%s: attribute '%s' refers to an attribute of a function, %s", where, a->name, in_function ? "and has a value" : "outside of one");
-	} else if (a->type == OG_ATTR_UNDEFINED) {
+	} else if (a->type == OG_ATTR_UNDEFINED || (a->type_number == 0 && o->st->model->ir_version >= 2)) {
 		og_fault(&o->f, "%s: attribute '%s' has type %lld, expected one of 1 to %d", where, a->name, (long long)a->type_number, OG_ATTR_TYPE_COUNT - 1);
 	} else if (a->present & ~(1u << a->type)) {
 		og_fault(&o->f, "%s: attribute '%s' says that it is %s and holds a value of another type", where, a->name, og_attr_type_name(a->type));
@@ -53,7 +53,7 @@ static void check_attribute(ops *o, const og_onnx_node *n, const og_onnx_attribu
 	bool required;
 
 	if (!og_schema_attribute(s, a->name, &type, &required)) {
-		if (is_internal(a->name))
+		if (is_internal(a->name) || og_schema_any_attribute(s))
 			return;
 		if (n->domain[0]) /* such domains grow attributes without a new version */
 			og_unsure(&o->f, "%s: attribute '%s' is not known to us", where, a->name);
@@ -252,6 +252,8 @@ og_status og_structure_ops(og_structure *st, og_error *err)
 		og_unsure(&o.f, "IR version %lld is newer than the %d that we know", (long long)m->ir_version, og_schema_ir_version_newest());
 	if (m->ir_version >= 3 && m->nopsets == 0)
 		og_fault(&o.f, "no opset imports, which IR version %lld requires", (long long)m->ir_version);
+	if (m->ir_version < 3 && m->nopsets > 0)
+		og_fault(&o.f, "opset imports, which IR version %lld does not have", (long long)m->ir_version);
 	check_imports(&o, m->opsets, m->nopsets, "the model");
 	OG_TRY(collect_functions(&o, err));
 	for (size_t i = 0; i < st->nlists; i++) {

@@ -252,10 +252,3 @@ void og_json_set_bool(og_json *obj, const char *key, bool v)
 {
 	og_json_set(obj, key, json_object_new_boolean(v));
 }
-
-char *og_json_text(const og_json *j, bool pretty)
-{
-	int flags = JSON_C_TO_STRING_NOSLASHESCAPE | (pretty ? JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED : JSON_C_TO_STRING_PLAIN);
-	/* json-c keeps the text inside the object, which is why it does not want a const one. */
-	return og_strdup(json_object_to_json_string_ext((og_json *)(uintptr_t)j, flags));
-}

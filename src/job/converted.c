@@ -145,6 +145,10 @@ og_status og_arrow_cached(og_run *run, og_error *err)
 		run->skipped = run->q->force ? "a new conversion is asked for" : "no conversion is possible";
 		return run->planned && run->plan_status == ONNXGATE_CANCELLED ? og_check_cancel(&run->g->ctx, err) : OG_OK;
 	}
+	if (check_file(run, NULL) != OG_OK) { /* the next arrow says it */
+		run->skipped = "a conversion has no file of that name";
+		return OG_OK;
+	}
 	OG_TRY(make_key(run, key, err));
 	OG_TRY(og_gate_cache(run->g, &cache, err));
 	og_error why_not = { 0 };
@@ -159,7 +163,6 @@ og_status og_arrow_cached(og_run *run, og_error *err)
 			*err = why_not;
 		return st;
 	}
-	OG_TRY(check_file(run, err));
 	const og_manifest *m = og_cache_entry_manifest(e);
 	if (m->level < ONNXGATE_VALIDATE_STRUCTURE && run->level >= ONNXGATE_VALIDATE_STRUCTURE) {
 		/* Reading the weights back needs the checkpoint: then converting again costs no more. */

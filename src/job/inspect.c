@@ -300,7 +300,8 @@ static og_status onnx_rows(inspection *s, const og_onnx_graph *g, og_source *sou
 			return og_fail(err, ONNXGATE_UNSUPPORTED, "%s: initializer \"%s\": expected at most %d dims, found %zu", source->name, t->name, OG_RANK_MAX,
 				t->rank);
 		*row = (onnxgate_tensor_row){ .name = t->name, .dtype = og_dtype_name(t->dtype), .file = file, .rank = (int)t->rank };
-		memcpy(row->dims, t->dims, t->rank * sizeof(*t->dims));
+		if (t->rank) /* a scalar has no dims to point at */
+			memcpy(row->dims, t->dims, t->rank * sizeof(*t->dims));
 		OG_TRY(place_initializer(s, t, row, err));
 		s->sources[i] = t->has_raw && !t->external ? source : NULL;
 		s->r->ntensors = i + 1;

@@ -21,7 +21,7 @@ struct formal_row {
 };
 
 struct og_schema {
-	uint16_t domain, name, since, deprecated;
+	uint16_t domain, name, since, flags;
 	uint16_t input_min, input_max, output_min, output_max;
 	uint16_t attribute, attribute_count;
 	uint16_t input, input_count, output, output_count;
@@ -29,7 +29,7 @@ struct og_schema {
 
 #include "onnx/schema_table.inc"
 
-enum { NO_VARIABLE = 255 };
+enum { NO_VARIABLE = 255, DEPRECATED = 1, ANY_ATTRIBUTE = 2 };
 
 const char *og_schema_domain(const char *domain)
 {
@@ -98,7 +98,12 @@ int og_schema_since(const og_schema *s)
 
 bool og_schema_deprecated(const og_schema *s)
 {
-	return s->deprecated != 0;
+	return (s->flags & DEPRECATED) != 0;
+}
+
+bool og_schema_any_attribute(const og_schema *s)
+{
+	return (s->flags & ANY_ATTRIBUTE) != 0;
 }
 
 void og_schema_inputs(const og_schema *s, int *min, int *max)

@@ -33,6 +33,7 @@ int og_schema_ir_version_newest(void);
 
 int og_schema_since(const og_schema *s);
 bool og_schema_deprecated(const og_schema *s);
+bool og_schema_any_attribute(const og_schema *s); /* attributes that the schema does not have are legal */
 void og_schema_inputs(const og_schema *s, int *min, int *max);
 void og_schema_outputs(const og_schema *s, int *min, int *max);
 /* Of input or output i; the last one stands for what follows when it is variadic. false: there is no such. */

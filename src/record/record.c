@@ -33,7 +33,8 @@ og_status og_record_open(const char *url, og_record **out, og_error *err)
 	}
 	/* A bare path may contain a colon; a word before "://", or the name of a database that we know of, is a scheme. */
 	if (strstr(url, "://") || og_starts_with(url, "postgresql:") || og_starts_with(url, "postgres:") || og_starts_with(url, "duckdb:"))
-		return og_fail(err, ONNXGATE_UNSUPPORTED, "database %s: this kind is not built in, expected sqlite:PATH or a path", og_str_show(og_str_of(url), shown, sizeof(shown)));
+		return og_fail(err, ONNXGATE_UNSUPPORTED, "database %s: this kind is not built in, expected sqlite:PATH or a path",
+					   og_str_show(og_str_of(url), shown, sizeof(shown)));
 	return stores[0]->open(url, out, err);
 }
 

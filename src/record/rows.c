@@ -233,7 +233,8 @@ og_status og_record_rows_result(og_record *r, const onnxgate_result *x, int64_t 
 
 /* ---- performance_results ------------------------------------------------------------------------------ */
 
-static og_status performance(og_record *r, const onnxgate_bench_row *b, const onnxgate_result *v, int64_t verification_id, const char *host, const char *now, og_error *err)
+static og_status performance(og_record *r, const onnxgate_bench_row *b, const onnxgate_result *v, int64_t verification_id, const char *host,
+							 const char *now, og_error *err)
 {
 	static const onnxgate_result none = { 0 };
 	if (!v)

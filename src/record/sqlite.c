@@ -158,13 +158,16 @@ static og_status refuse_foreign(const sqlite *q, og_error *err)
 	return s;
 }
 
+static const char schema_table[] = "CREATE TABLE IF NOT EXISTS onnxgate_schema "
+								   "(version INTEGER NOT NULL PRIMARY KEY, applied TEXT NOT NULL, program TEXT NOT NULL)";
+
 static og_status migrate_inside(const sqlite *q, og_error *err)
 {
 	int64_t version = 0; /* again: another process may have been quicker */
 	OG_TRY(read_version(q, &version, err));
 	if (version == 0)
 		OG_TRY(refuse_foreign(q, err));
-	OG_TRY(execute(q, "CREATE TABLE IF NOT EXISTS onnxgate_schema (version INTEGER NOT NULL PRIMARY KEY, applied TEXT NOT NULL, program TEXT NOT NULL)", "make tables", err));
+	OG_TRY(execute(q, schema_table, "make tables", err));
 	for (size_t i = 0; i < OG_COUNT(migrations); i++) {
 		if (migrations[i].version <= version)
 			continue;
@@ -397,6 +400,8 @@ static og_status check_tail(const sqlite *q, const char *tail, og_error *err)
 	int rc = sqlite3_prepare_v2(q->db, tail, -1, &more, NULL);
 	bool something = rc != SQLITE_OK || more;
 	sqlite3_finalize(more);
+	if ((rc & 0xff) == SQLITE_NOMEM)
+		return og_fail_nomem(err);
 	return something ? invalid(q, "only one reading statement (SELECT) is allowed", err) : OG_OK;
 }
 

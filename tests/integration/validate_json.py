@@ -6,10 +6,10 @@
     validate_json.py [--schemas DIR] --self-test
 
 A FILE of "-" is the standard input. Unless --schema names one, the document's own "schema" member
-("onnxgate.verify/1") names the schema (verify.schema.json), in the folder schemas/ of this project by default. The validator below knows the part of JSON Schema (draft 2020-12) that our
-schemas use, and refuses a schema that uses more, so that no package is needed; --cross-check also asks the
-package `jsonschema` and fails when the two disagree. Exit code 0: every document is valid; 1: one is not;
-2: the call is wrong.
+("onnxgate.verify/1") names the schema (verify.schema.json), in the folder schemas/ of this project by default.
+The validator below knows the part of JSON Schema (draft 2020-12) that our schemas use, and refuses a schema that
+uses more, so that no package is needed; --cross-check also asks the package `jsonschema` and fails when the two
+disagree. Exit code 0: every document is valid; 1: one is not; 2: the call is wrong.
 """
 import argparse
 import copy

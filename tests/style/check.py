@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Style checks that a program can make: check.py [ROOT]. One line a finding; ends with 'N passed, N failed' (files)."""
+"""Style checks that a program can make: check.py [ROOT]. One line a finding."""
 
 import os
 import re
@@ -204,7 +204,7 @@ def main():
         findings = check_file(root, path, architectures)
         print("\n".join(findings), end="\n" if findings else "")
         passed, failed = passed + (not findings), failed + bool(findings)
-    print(f"style: {passed} passed, {failed} failed")
+    print(f"style: {passed + failed} files looked at, {failed} with findings")
     return 1 if failed or not passed else 0
 
 

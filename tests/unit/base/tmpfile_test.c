@@ -100,6 +100,27 @@ static void test_tmpfile__a_target_without_folder_is_in_this_one(void **state)
 	assert_true(og_file_exists(scratch("plain")));
 }
 
+/* What a killed process left goes when the same target is written again; what somebody is writing stays. */
+static void test_tmpfile__the_dead_are_cleared_away(void **state)
+{
+	og_tmpfile *living = NULL, *t = NULL;
+	(void)state;
+	scratch_write(scratch(".file.1a2b-01234567.tmp"), "dead");
+	scratch_write(scratch(".other.1a2b-01234567.tmp"), "of another target");
+	scratch_write(scratch(".file.1a2b-0123456.tmp"), "no name of ours");
+	assert_int_equal(og_tmpfile_open(scratch("file"), NULL, &living, NULL), OG_OK);
+	assert_int_equal(og_tmpfile_open(scratch("file"), NULL, &t, NULL), OG_OK);
+	assert_false(og_file_exists(scratch(".file.1a2b-01234567.tmp")));
+	assert_true(og_file_exists(scratch(".other.1a2b-01234567.tmp")));
+	assert_true(og_file_exists(scratch(".file.1a2b-0123456.tmp")));
+	assert_true(og_file_exists(og_tmpfile_path(living)));
+	assert_int_equal(og_tmpfile_commit(living, NULL), OG_OK);
+	assert_int_equal(og_tmpfile_commit(t, NULL), OG_OK);
+	og_tmpfile_free(living);
+	og_tmpfile_free(t);
+	assert_int_equal(scratch_count(scratch_dir), 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -109,6 +130,7 @@ int main(void)
 		SCRATCH_TEST(test_tmpfile__the_longest_name_works),
 		SCRATCH_TEST(test_tmpfile__mode_follows_the_umask),
 		SCRATCH_TEST(test_tmpfile__a_target_without_folder_is_in_this_one),
+		SCRATCH_TEST(test_tmpfile__the_dead_are_cleared_away),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -139,6 +139,8 @@ static void test_entry__damage_is_mismatch_and_mended(void **state)
 	const char *model = at("conversions/%s/model.onnx", KEY_A);
 	assert_int_equal(truncate(model, 3), 0);
 	expect_mismatch(c, false, "3 bytes, expected 5");
+	assert_int_equal(truncate(model, 6), 0);
+	expect_mismatch(c, false, "6 bytes, expected 5");
 	ok(put(c, KEY_A, "graph", false, &made, &err), &err);
 	assert_true(made);
 	assert_int_equal(unlink(model), 0);
@@ -227,6 +229,15 @@ static void test_entry__holders_keep_evictors_out(void **state)
 	og_staging *s = NULL;
 	ok(og_staging_begin(c, KEY_A, true, NULL, &s, &e, &err), &err);
 	assert_false(lock_is_free(work));
+	content x;
+	describe(&x, KEY_A, "graph");
+	ok(fill(og_staging_dir(s), "graph", &err), &err);
+	ok(og_staging_publish(s, &x.manifest, &e, &err), &err);
+	assert_true(lock_is_free(work)); /* others go on while the entry is still in use here */
+	assert_false(lock_is_free(use));
+	og_cache_entry_free(e);
+	og_staging_free(s);
+	ok(og_staging_begin(c, KEY_A, true, NULL, &s, &e, &err), &err);
 	og_staging_free(s);
 	assert_true(lock_is_free(work));
 }

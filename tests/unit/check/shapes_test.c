@@ -21,6 +21,8 @@ static const sound sounds[] = {
 	{ "input x float32 [3]\ninput c bool [2, 1]\nnode Where c,x,x -> y\n", "float32 [2, 3]", "float32 [3, 2]" },
 	{ "input x float32 [3]\ninput z float32 [2, 1]\nnode Max x,z,x -> y\n", "float32 [2, 3]", "float32 [2, 2]" },
 	{ "input x float32 [3]\nnode Cast x -> y to=10\n", "float16 [3]", "float32 [3]" },
+	{ "input x float32 [3, 3]\nnode EyeLike x -> y dtype=7\n", "int64 [3, 3]", "float32 [3, 3]" },
+	{ "input x float32 [3]\ninit s float32 []\nnode QuantizeLinear x,s -> y\n", "uint8 [3]", "int8 [3]" },
 	{ "input x float32 [3]\nnode IsNaN x -> y\n", "bool [3]", "float32 [3]" },
 	{ "input x float32 [2, 3]\nnode Softmax x -> y axis=-1\n", "float32 [2, 3]", "float32 [2, 2]" },
 	/* products and normalisations */
@@ -140,6 +142,9 @@ static void test_shapes__contradictions_of_elementwise_operators_and_products(vo
 	clash("input x float32 [1, 3, 9]\ninit w float32 [2, 4, 3]\nnode Conv x,w -> y\n", "channels differ");
 	clash("input x float32 [1, 3, 9]\ninit w float32 [2, 3, 3]\ninit c float32 [3]\nnode Conv x,w,c -> y\n", "bias of 3 elements for 2 channels");
 	clash("input x float32 [1, 4, 9]\ninit w float32 [5]\ninit c float32 [4]\nnode InstanceNormalization x,w,c -> y\n", "5 elements for 4 channels");
+	clash("input x float32 [1, 4, 9]\nnode MaxPool x -> y kernel_shape=[0]\n", "kernel_shape has 0, expected 1 or more");
+	clash("input x float32 [1, 4, 9]\nnode MaxPool x -> y kernel_shape=[3] strides=[-1]\n", "strides has -1");
+	clash("input i int64 [2]\nints d [6]\ninit v float32 [3]\nnode OneHot i,d,v -> y\n", "values are not two");
 	clash("input x float32 [2]\nnode Trilu x -> y\n", "expected at least 2");
 }
 
@@ -158,6 +163,8 @@ static void test_shapes__contradictions_of_moving_operators(void **state)
 	clash("input x float32 [2, 3]\ninput z float32 [4]\nnode Concat x,z -> y axis=0\n", "inputs of 2 and of 1 dims");
 	clash("input x float32 [2, 3]\nints t [2, 4]\nnode Expand x,t -> y\n", "3 does not expand to 4");
 	clash("input x float32 [2, 6]\nints p [2, 3]\nnode Split x,p -> y,z axis=1\n", "parts of 5 elements in all, of 6");
+	clash("input x float32 [2, 6]\nnode Split x -> y,z axis=1\n", "neither sizes nor num_outputs");
+	clash("input x float32 [2, 6]\nscalar t 6\nnode Reshape x,t -> y\n", "input 1 has 0 dims, expected 1");
 	clash("input x float32 [2, 6]\nints p [2, 2, 2]\nnode Split x,p -> y,z axis=1\n", "3 sizes for 2 outputs");
 	clash("input x float32 [2, 3]\nints t [2]\nnode Tile x,t -> y\n", "1 repeats for a tensor with 2 dims");
 	clash("input x float32 [2, 3]\nints p [1, 1]\nnode Pad x,p -> y\n", "2 pads for a tensor with 2 dims");
@@ -173,6 +180,9 @@ static void test_shapes__element_types_agree(void **state)
 	clash("input x bool [2]\nnode Relu x -> y\n", "input 0 is bool, which the operator does not take");
 	clash("input x float32 [2]\nnode Where x,x,x -> y\n", "input 0 is float32, which the operator does not take");
 	clash("input x float32 [2, 3]\ninput i float32 [1]\nnode Gather x,i -> y\n", "input 1 is float32, which the operator does not take");
+	clash("opset 18\ninput x float32 [2]\nnode Cast x -> y to=23\n", "output 0 is float4_e2m1, which the operator does not give at opset 18");
+	clash("node Constant -> y value_int=1 value_float=1.5\n", "2 values, expected one");
+	clash("input x float32 [2]\nnode Cast x -> y to=0\n", "to is 0, no element type");
 	clash("opset 12\ninput x bfloat16 [2]\nnode Relu x -> y\n", "input 0 is bfloat16, which the operator does not take at opset 12");
 	clash("input c bool []\ninput x float32 [2]\nnode If c -> y {\n graph then_branch\n node Relu x -> a\n output a\n end\n graph else_branch\n node Cast x -> a to=10\n output a\n end\n }\n",
 	      "output 0 is float32 in one branch and float16 in the other");

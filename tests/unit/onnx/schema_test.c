@@ -55,6 +55,8 @@ static void test_schema__deprecated_operators_are_marked(void **state)
 	assert_false(og_schema_deprecated(find("Upsample", 9)));
 	assert_true(og_schema_deprecated(find("Scatter", 11)));
 	assert_false(og_schema_deprecated(find("Resize", 18)));
+	assert_true(og_schema_any_attribute(find("LayerNormalization", 17)));
+	assert_false(og_schema_any_attribute(find("Relu", 17)));
 }
 
 static void test_schema__counts_of_inputs_and_outputs(void **state)

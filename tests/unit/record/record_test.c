@@ -16,7 +16,8 @@ static void test_record__a_converted_run(void **state)
 	assert_int_equal(id, 1);
 	assert_string_equal(ask(r, "SELECT model_name || ' ' || model_type || ' ' || architecture FROM models"), "name bert BertForMaskedLM");
 	assert_string_equal(ask(r, "SELECT status || exit_code || verdict || level || was_converted || cached FROM verifications"), "OK0passruntime10");
-	assert_string_equal(ask(r, "SELECT coalesce(error_message, 'none') || requested_opset || coalesce(requested_file, 'none') FROM verifications"), "none18none");
+	assert_string_equal(ask(r, "SELECT coalesce(error_message, 'none') || requested_opset || coalesce(requested_file, 'none') FROM verifications"),
+				"none18none");
 	assert_string_equal(ask(r, "SELECT runtime_peak_bytes FROM verifications"), "123456789");
 	assert_string_equal(ask(r, "SELECT total_ms FROM verifications"), "300.25");
 	assert_string_equal(ask(r, "SELECT checks ->> '$[0].detail' FROM verifications"), "it's \"64\" positions");
@@ -50,6 +51,9 @@ static void test_record__a_cached_run_counts_up_the_use(void **state)
 	ok(og_record_result(r, &x, &id, &err), &err);
 	assert_string_equal(ask(r, "SELECT count(*) || ' ' || sum(use_count) FROM onnx_conversions"), "2 4");
 	assert_string_equal(ask(r, "SELECT count(*) FROM models"), "1");
+	x.cached = false; /* with --force: another conversion */
+	ok(og_record_result(r, &x, &id, &err), &err);
+	assert_string_equal(ask(r, "SELECT count(*) || ' ' || sum(use_count) FROM onnx_conversions"), "3 5");
 }
 
 static void test_record__failures(void **state)
@@ -60,7 +64,8 @@ static void test_record__failures(void **state)
 	onnxgate_result x = not_found();
 	int64_t id = 0;
 	ok(og_record_result(r, &x, &id, &err), &err);
-	assert_string_equal(ask(r, "SELECT status || exit_code || verdict || coalesce(path, '-') || error_hint FROM verifications"), "NOT_FOUND3unknown-set HF_TOKEN if it is private");
+	assert_string_equal(ask(r, "SELECT status || exit_code || verdict || coalesce(path, '-') || error_hint FROM verifications"),
+				"NOT_FOUND3unknown-set HF_TOKEN if it is private");
 	assert_string_equal(ask(r, "SELECT count(*) FROM onnx_conversions"), "0"); /* nothing was converted */
 	onnxgate_attempt_row tried[] = { { "convert", "failed", ONNXGATE_CONVERSION, "3 weights are missing", 5 } };
 	x = not_found();
@@ -117,7 +122,8 @@ static void test_record__benchmark(void **state)
 	onnxgate_bench_result b = bench(&x);
 	ok(og_record_bench(r, &b, &err), &err); /* the verification goes with it */
 	assert_string_equal(ask(r, "SELECT count(*) || max(batch_size) || min(verification_id) FROM performance_results"), "221");
-	assert_string_equal(ask(r, "SELECT latency_mean_ms || latency_p50_ms || coalesce(latency_stddev_ms, 'none') FROM performance_results LIMIT 1"), "9.59.25none");
+	assert_string_equal(ask(r, "SELECT latency_mean_ms || latency_p50_ms || coalesce(latency_stddev_ms, 'none') FROM performance_results LIMIT 1"),
+				"9.59.25none");
 	assert_string_equal(ask(r, "SELECT onnx_source || onnx_conversion_status || onnx_conversion_time || onnx_local_path FROM performance_results LIMIT 1"),
 						"pytorch_conversionconverted2026-11-24T07:06:43Z/c/k/model.onnx");
 	assert_string_equal(ask(r, "SELECT host ->> 'cpu' FROM performance_results LIMIT 1"), "a \"fast\" one");

@@ -137,6 +137,9 @@ static void test_sqlite__queries_that_are_refused(void **state)
 		"PRAGMA journal_mode = DELETE",
 		"PRAGMA writable_schema = 1",
 		"PRAGMA user_version = 3",
+		"PRAGMA busy_timeout = 1",
+		"PRAGMA wal_checkpoint(TRUNCATE)",
+		"SELECT * FROM pragma_wal_checkpoint('TRUNCATE')",
 		"SELECT load_extension('/tmp/x.so')",
 		"SELECT 1; SELECT 2",
 		"SELECT 1; DELETE FROM verifications",
@@ -198,7 +201,8 @@ static void test_sqlite__queries_that_are_answered(void **state)
 	assert_int_equal(none->nrows, 0);
 	assert_int_equal(none->ncolumns, 6);
 	onnxgate_table *many = NULL;
-	assert_int_equal(og_record_query(r, "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c) SELECT x, zeroblob(100000) FROM c", &many, &err), ONNXGATE_INVALID);
+	assert_int_equal(og_record_query(r,
+				"WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c) SELECT x, zeroblob(100000) FROM c", &many, &err), ONNXGATE_INVALID);
 	assert_non_null(strstr(err.message, "LIMIT"));
 }
 

@@ -161,7 +161,8 @@ static void test_json__every_member_of_a_result(void **state)
 static void test_json__what_is_not_known_is_null(void **state)
 {
 	(void)state;
-	static const char *const nulls[] = { "/revision", "/requested/file", "/requested/opset", "/path", "/onnx_source", "/onnx_conversion_time", "/onnx_local_path",
+	static const char *const nulls[] = { "/revision", "/requested/file", "/requested/opset", "/path", "/onnx_source", "/onnx_conversion_time",
+				"/onnx_local_path",
 										 "/model_type", "/architecture", "/task", "/task_reason", "/dtype", "/opset", "/runtime", "/runtime_peak_bytes",
 										 "/recorded", "/error/hint" };
 	onnxgate_result r = failed("verify", ONNXGATE_NOT_FOUND);

@@ -1,0 +1,500 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Our structure check against onnx.checker.check_model(full_check=True): the models of ONNX's own operator tests, a small
+transformer block, what torch.onnx.export writes (where torch is installed), and random mutations of them.
+
+Rules: what the checker accepts we do not fail, and what it refuses we do not pass, but for the reasons listed in STRICTER and
+LAXER; a verdict of "unknown" (an operator that our table lacks) is neither. Every valid model must pass."""
+
+import argparse
+import collections
+import copy
+import io
+import json
+import os
+import random
+import re
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper, shape_inference
+
+warnings.filterwarnings("ignore")
+ROOT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../.."))
+
+def rules():
+    """The operators whose shapes we infer, as the source lists them."""
+    with open(os.path.join(ROOT, "src/check/shapes_table.c"), encoding="utf-8") as f:
+        return "|".join(re.findall(r'\{ "(\w+)", og_shape', f.read()))
+
+
+# What we fail and the checker accepts: (row, pattern of our detail) -> why.
+STRICTER = [
+    ("structure.names", r"is nothing that its graph makes", "an output that no node makes: the checker does not look for it, a runtime refuses it"),
+    ("structure.names", r"initializer .* is made twice", "an initializer of a subgraph under an outer value's name: ONNX wants names unique across nesting"),
+    ("structure.protobuf", r"given twice|has both|is given two values", "protobuf merges or overwrites what comes twice, so two readers could see two models"),
+    ("structure.protobuf", r"wire type", "a known field of another wire type: protobuf treats it as unknown and loses it"),
+    ("structure.protobuf", r"not UTF-8", "text that is not UTF-8"),
+    ("structure.protobuf", r"varint longer|field number", "a malformed field that protobuf's readers read each in their own way"),
+    ("structure.sizes", r"takes \d+ (entries|bytes)|has \d+", "the checker does not compare the data's size with the dims of every form"),
+    ("structure.sizes", r"negative or too many|dims, more than", "dims that are negative or multiply beyond 64 bits"),
+    ("structure.outputs", r"has no type|element type|dim \d+ is", "an input or output that is not typed"),
+    ("structure.outputs", r"no outputs", "a graph without outputs computes nothing"),
+    ("structure.ops", r"is imported twice", "a domain imported twice"),
+    ("structure.shapes", r"inferred \[\?", "a reduction or split along what is not known keeps the number of dims"),
+    ("structure.shapes", r"neither sizes nor num_outputs", "a Split without sizes, which onnx's inference looks at only where the dims are known"),
+    ("structure.shapes", r"perm of \d+ axes", "a perm of another length than the dims"),
+    ("structure.shapes", r"\((RMSNormalization)\): axis -?\d+ of a tensor", "an axis outside of the rank, which onnx's inference of this operator does not look at"),
+]
+# What we pass and the checker refuses: pattern of its message -> why.
+LAXER = [
+    (r"No opset import for domain 'ai.onnx'", "'ai.onnx' as another spelling of the default domain, which runtimes accept"),
+    (r"Field 'shape' of 'type' is required but missing", "an input of unknown rank, which runtimes accept"),
+    (r"\(op_type:RMSNormalization\): Y has inconsistent type", "the type of an output that the schema ties to the scale, onnx's inference to the input"),
+    (r"\(op_type:(Loop|Scan)\)", "the outputs of loops, which we only follow as far as their element type"),
+    (r"\(op_type:(?!(%s)\b)" % rules(), "an operator whose shapes we do not infer"),
+]
+
+
+def explained(reasons, *words):
+    for *patterns, why in reasons:
+        if all(re.search(p, w) for p, w in zip(patterns, words)):
+            return why
+    return None
+
+
+# ---- models -----------------------------------------------------------------------------------------------------------
+
+
+def operator_tests():
+    """The models of ONNX's backend tests: each operator, and each function expanded."""
+    from onnx.backend.test.case.node import collect_testcases
+
+    stdout, sys.stdout = sys.stdout, io.StringIO()
+    try:
+        cases = list(collect_testcases(None))
+    finally:
+        sys.stdout = stdout
+    return [(c.name, c.model) for c in cases if c.model is not None and c.model.ByteSize() < 50000]
+
+
+def tensor(name, array):
+    return numpy_helper.from_array(np.asarray(array), name)
+
+
+def block(opset):
+    """Attention over a sequence with its shape arithmetic, a norm, and a branch: what exports are made of."""
+    f = np.float32
+    n = helper.make_node
+    nodes = [
+        n("Gather", ["table", "input_ids"], ["embedded"]), n("Shape", ["embedded"], ["shape"]), n("Slice", ["shape", "zero", "two"], ["lead"]),
+        n("Concat", ["lead", "heads"], ["split"], axis=0), n("Concat", ["lead", "whole"], ["join"], axis=0),
+    ]  # fmt: skip
+    for name in "qkv":
+        nodes += [
+            n("MatMul", ["embedded", f"w_{name}"], [f"{name}_0"]), n("Add", [f"{name}_0", "bias"], [f"{name}_1"]),
+            n("Reshape", [f"{name}_1", "split"], [f"{name}_2"]), n("Transpose", [f"{name}_2"], [f"{name}_3"], perm=[0, 2, 3, 1] if name == "k" else [0, 2, 1, 3]),
+        ]  # fmt: skip
+    nodes += [
+        n("MatMul", ["q_3", "k_3"], ["scores"]), n("Div", ["scores", "scale"], ["scaled"]), n("Cast", ["attention_mask"], ["mask_0"], to=TensorProto.FLOAT),
+        n("Unsqueeze", ["mask_0", "axes"], ["mask_1"]), n("Sub", ["one", "mask_1"], ["mask_2"]), n("Mul", ["mask_2", "low"], ["mask_3"]),
+        n("Add", ["scaled", "mask_3"], ["masked"]), n("Softmax", ["masked"], ["weights"], axis=-1), n("MatMul", ["weights", "v_3"], ["mixed"]),
+        n("Transpose", ["mixed"], ["back"], perm=[0, 2, 1, 3]), n("Reshape", ["back", "join"], ["flat"]), n("Add", ["flat", "embedded"], ["sum"]),
+        n("ReduceMean", ["sum", "last"] if opset >= 18 else ["sum"], ["mean"], **({} if opset >= 18 else {"axes": [-1]})),
+        n("Sub", ["sum", "mean"], ["centred"]), n("Greater", ["scale", "one_0"], ["condition"]),
+    ]  # fmt: skip
+    branch = lambda op, name: helper.make_graph([n(op, ["centred"], [name])], name + "_graph", [], [helper.make_tensor_value_info(name, 1, None)])  # noqa: E731
+    nodes.append(n("If", ["condition"], ["last_hidden_state"], then_branch=branch("Tanh", "yes"), else_branch=branch("Relu", "no")))
+    rng = np.random.default_rng(1)
+    weights = [tensor("table", rng.random((50, 16), f)), tensor("bias", rng.random(16, f))] + [tensor(f"w_{x}", rng.random((16, 16), f)) for x in "qkv"]
+    ints = {"zero": [0], "two": [2], "heads": [4, 4], "whole": [16], "axes": [1, 2], "last": [-1]}
+    if opset < 18:
+        del ints["last"]
+    weights += [tensor(k, np.array(v, np.int64)) for k, v in ints.items()]
+    weights += [tensor("scale", f(2)), tensor("one", f(1)), tensor("one_0", f(1)), tensor("low", f(-1e4))]
+    sequence = ["batch_size", "sequence_length"]
+    inputs = [helper.make_tensor_value_info(k, TensorProto.INT64, sequence) for k in ("input_ids", "attention_mask")]
+    outputs = [helper.make_tensor_value_info("last_hidden_state", TensorProto.FLOAT, [*sequence, 16])]
+    graph = helper.make_graph(nodes, "block", inputs, outputs, weights)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+    return shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
+
+
+def torch_exports():
+    """Models that torch.onnx.export writes (the TorchScript exporter, which Optimum uses); none without torch."""
+    try:
+        import torch
+    except ImportError:
+        return
+    torch.manual_seed(1)
+    encoder = torch.nn.TransformerEncoderLayer(16, 2, 32, batch_first=True)
+    image = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3, 2, 1), torch.nn.BatchNorm2d(8), torch.nn.GELU(), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(8, 4))
+    cases = {
+        "encoder": (encoder, torch.rand(2, 5, 16), {0: "batch", 1: "sequence"}),
+        "image": (image, torch.rand(2, 3, 16, 16), {0: "batch"}),
+        "lstm": (torch.nn.LSTM(6, 8, 2, bidirectional=True, batch_first=True), torch.rand(2, 5, 6), {0: "batch", 1: "sequence"}),
+    }
+    for name, (module, x, axes) in cases.items():
+        for opset in (14, 18):
+            out = io.BytesIO()
+            torch.onnx.export(module.eval(), (x,), out, opset_version=opset, input_names=["x"], output_names=["y"], dynamic_axes={"x": axes}, dynamo=False)
+            yield f"torch {name} opset {opset}", onnx.load_from_string(out.getvalue())
+
+
+# ---- mutations ----------------------------------------------------------------------------------------------------------
+
+
+def graphs(model):
+    out, todo = [], [model.graph]
+    while todo:
+        g = todo.pop()
+        out.append(g)
+        todo += [a.g for n in g.node for a in n.attribute if a.type == onnx.AttributeProto.GRAPH]
+    return out
+
+
+def pick(rng, things):
+    things = list(things)
+    return rng.choice(things) if things else None
+
+
+class Mutations:
+    """Each changes a model in one place, or leaves it alone when it has no such place."""
+
+    OPS = "Add MatMul Relu Concat Reshape Transpose Gather Softmax Cast Split Slice Where Identity NoSuchOp Upsample LayerNormalization".split()
+
+    def __init__(self, rng, model):
+        self.rng, self.model = rng, model
+        self.graph = pick(rng, graphs(model))
+        self.node = pick(rng, self.graph.node)
+
+    def names(self):
+        return [x.name for x in self.graph.input] + [x.name for x in self.graph.initializer] + [o for n in self.graph.node for o in n.output] + ["nobody", ""]
+
+    def input_renamed(self):
+        if self.node and self.node.input:
+            self.node.input[self.rng.randrange(len(self.node.input))] = self.rng.choice(self.names())
+
+    def output_renamed(self):
+        if self.node and self.node.output:
+            self.node.output[self.rng.randrange(len(self.node.output))] = self.rng.choice(self.names())
+
+    def input_dropped(self):
+        if self.node and self.node.input:
+            del self.node.input[self.rng.randrange(len(self.node.input))]
+
+    def input_added(self):
+        if self.node:
+            self.node.input.append(self.rng.choice(self.names()))
+
+    def output_added(self):
+        if self.node:
+            self.node.output.append("extra")
+
+    def nodes_swapped(self):
+        if len(self.graph.node) > 1:
+            i, j = self.rng.sample(range(len(self.graph.node)), 2)
+            a, b = copy.deepcopy(self.graph.node[i]), copy.deepcopy(self.graph.node[j])
+            self.graph.node[i].CopyFrom(b)
+            self.graph.node[j].CopyFrom(a)
+
+    def node_dropped(self):
+        if self.graph.node:
+            del self.graph.node[self.rng.randrange(len(self.graph.node))]
+
+    def node_doubled(self):
+        if self.node:
+            self.graph.node.append(self.node)
+
+    def op_changed(self):
+        if self.node:
+            self.node.op_type = self.rng.choice(self.OPS)
+
+    def domain_changed(self):
+        if self.node:
+            self.node.domain = self.rng.choice(["ai.onnx", "com.example", "ai.onnx.ml"])
+
+    def opset_changed(self):
+        for o in self.model.opset_import:
+            if o.domain == "":
+                o.version = self.rng.choice([1, 5, 7, 9, 11, 13, 17, 18, 21, 24])
+
+    def opset_dropped(self):
+        del self.model.opset_import[:]
+
+    def ir_changed(self):
+        self.model.ir_version = self.rng.choice([0, 1, 3, 4, 7, 10, 200])
+
+    def attribute_dropped(self):
+        if self.node and self.node.attribute:
+            del self.node.attribute[self.rng.randrange(len(self.node.attribute))]
+
+    def attribute_added(self):
+        if self.node:
+            self.node.attribute.append(helper.make_attribute(self.rng.choice(["axis", "axes", "alpha", "perm", "to", "strange", "__note__"]), self.rng.choice([1, 1.5, [1, 0], "s"])))
+
+    def attribute_value(self):
+        a = pick(self.rng, self.node.attribute) if self.node else None
+        if a is not None and a.type == onnx.AttributeProto.INT:
+            a.i = self.rng.choice([-9, -1, 0, 1, 2, 3, 10, 16, 99])
+        elif a is not None and a.type == onnx.AttributeProto.INTS and a.ints:
+            a.ints[self.rng.randrange(len(a.ints))] = self.rng.choice([-9, -1, 0, 1, 2, 3, 10])
+
+    def attribute_type(self):
+        a = pick(self.rng, self.node.attribute) if self.node else None
+        if a is not None:
+            a.type = self.rng.choice([0, 1, 2, 3, 4, 5, 7])
+
+    def attribute_renamed(self):
+        a = pick(self.rng, self.node.attribute) if self.node else None
+        if a is not None:
+            a.name = self.rng.choice(["axis", "other", ""])
+
+    def value(self):
+        return pick(self.rng, [*self.graph.input, *self.graph.output, *self.graph.value_info])
+
+    def dim_changed(self):
+        v = self.value()
+        if v is not None and v.type.tensor_type.shape.dim:
+            d = pick(self.rng, v.type.tensor_type.shape.dim)
+            if self.rng.random() < 0.3:
+                d.dim_param = "n"
+            else:
+                d.dim_value = self.rng.choice([0, 1, 2, 3, 7, 99])
+
+    def dim_added(self):
+        v = self.value()
+        if v is not None and v.type.HasField("tensor_type"):
+            v.type.tensor_type.shape.dim.add().dim_value = self.rng.choice([1, 4])
+
+    def dtype_changed(self):
+        v = self.value()
+        if v is not None and v.type.HasField("tensor_type"):
+            v.type.tensor_type.elem_type = self.rng.choice([0, 1, 6, 7, 9, 10, 11, 16])
+
+    def type_dropped(self):
+        v = self.value()
+        if v is not None:
+            v.ClearField("type")
+
+    def initializer(self):
+        return pick(self.rng, [t for g in graphs(self.model) for t in g.initializer])
+
+    def initializer_dropped(self):
+        g = pick(self.rng, [g for g in graphs(self.model) if g.initializer])
+        if g is not None:
+            del g.initializer[self.rng.randrange(len(g.initializer))]
+
+    def initializer_doubled(self):
+        t = self.initializer()
+        if t is not None:
+            self.graph.initializer.append(t)
+
+    def initializer_dims(self):
+        t = self.initializer()
+        if t is not None and t.dims:
+            t.dims[self.rng.randrange(len(t.dims))] = self.rng.choice([-1, 0, 1, 5, 2**40])
+
+    def initializer_dtype(self):
+        t = self.initializer()
+        if t is not None:
+            t.data_type = self.rng.choice([0, 1, 7, 8, 10, 11, 16])
+
+    def initializer_cut(self):
+        t = self.initializer()
+        if t is not None and t.raw_data:
+            t.raw_data = t.raw_data[: self.rng.randrange(len(t.raw_data))]
+
+    def initializer_external(self):
+        t = self.initializer()
+        if t is not None:
+            t.ClearField("raw_data")
+            t.data_location = TensorProto.EXTERNAL
+            for key, value in (("location", self.rng.choice(["absent.bin", "../x.bin", "/etc/passwd", ""])), ("offset", self.rng.choice(["0", "-1"]))):
+                t.external_data.add(key=key, value=value)
+
+    def output_dropped(self):
+        if self.model.graph.output:
+            del self.model.graph.output[self.rng.randrange(len(self.model.graph.output))]
+
+    def input_of_graph_dropped(self):
+        if self.graph.input:
+            del self.graph.input[self.rng.randrange(len(self.graph.input))]
+
+
+KINDS = [k for k in vars(Mutations) if not k.startswith("_") and k not in ("OPS", "names", "value", "initializer")]
+
+
+def mutated(rng, model):
+    """(what was done, bytes)"""
+    if rng.random() < 0.2:
+        data = bytearray(model.SerializeToString())
+        for _ in range(rng.choice([1, 1, 2, 8])):
+            data[rng.randrange(len(data))] = rng.randrange(256)
+        if rng.random() < 0.3:
+            del data[rng.randrange(1, len(data)) :]
+        return "bytes", bytes(data)
+    m = onnx.ModelProto()
+    m.CopyFrom(model)
+    kind = rng.choice(KINDS)
+    getattr(Mutations(rng, m), kind)()
+    return kind, m.SerializeToString()
+
+
+# ---- running ------------------------------------------------------------------------------------------------------------
+
+
+def runs_as_declared(data):
+    """True, False, or None: not to be told (no plain inputs, or an operator that the evaluator does not have)."""
+    from onnx.reference import ReferenceEvaluator
+
+    model = onnx.load_from_string(data)
+    rng = np.random.default_rng(1)
+    feeds = {}
+    weights = {t.name for t in model.graph.initializer}
+    for v in model.graph.input:
+        if v.name in weights or not v.type.tensor_type.elem_type:
+            continue
+        shape = [d.dim_value if d.HasField("dim_value") else 2 for d in v.type.tensor_type.shape.dim]
+        try:
+            feeds[v.name] = rng.integers(0, 2, shape).astype(helper.tensor_dtype_to_np_dtype(v.type.tensor_type.elem_type))
+        except Exception:  # noqa: BLE001
+            return None
+    stderr, sys.stderr = sys.stderr, io.StringIO()
+    try:
+        outputs = ReferenceEvaluator(model).run(None, feeds)
+    except NotImplementedError:
+        return None
+    except Exception:  # noqa: BLE001 - numpy's, the evaluator's, whatever it is: it does not run
+        return False
+    finally:
+        sys.stderr = stderr
+    for v, got in zip(model.graph.output, outputs):
+        t = v.type.tensor_type
+        dims = [d.dim_value if d.HasField("dim_value") else None for d in t.shape.dim]
+        if isinstance(got, np.ndarray) and t.HasField("shape") and (len(dims) != got.ndim or any(d not in (None, g) for d, g in zip(dims, got.shape))):
+            return False
+    return True
+
+
+# ---- judging ------------------------------------------------------------------------------------------------------------
+
+
+class Judge:
+    def __init__(self, args):
+        self.program = os.path.join(os.path.abspath(args.build), "onnxgate")
+        scratch = os.path.join(os.path.abspath(args.build), "tmp")
+        os.makedirs(scratch, exist_ok=True)
+        self.folder = tempfile.TemporaryDirectory(prefix="onnx-judge-", dir=scratch)
+        self.keep = args.keep
+        self.passed = self.failed = self.accepted = self.refused = self.unknown = 0
+        self.reasons = collections.Counter()
+
+    def ours(self, path):
+        """(verdict, the failed rows)"""
+        done = subprocess.run([self.program, "check", path, "--validate", "structure", "--json"], capture_output=True, text=True, timeout=60, check=False)
+        try:
+            document = json.loads(done.stdout)
+        except ValueError:
+            return f"exit code {done.returncode}", [("", done.stderr.strip()[-300:])]
+        return document["verdict"], [(c["name"], c["detail"]) for c in document["checks"] if c["status"] == "fail"]
+
+    @staticmethod
+    def theirs(path):
+        """None, or why the checker refuses the file."""
+        try:
+            onnx.checker.check_model(path, full_check=True)
+            return None
+        except Exception as e:  # noqa: BLE001 - the checker raises whatever its parts raise
+            return str(e).strip() or type(e).__name__
+
+    @staticmethod
+    def second_opinion(data):
+        """Shape inference that follows the contents of small tensors, as ours does and the checker does not."""
+        try:
+            shape_inference.infer_shapes(data, check_type=True, strict_mode=True, data_prop=True)
+        except Exception:  # noqa: BLE001
+            return "a contradiction that shape arithmetic shows: onnx's own inference finds it with data_prop=True"
+        return None
+
+    @staticmethod
+    def third_opinion(data, base):
+        """ONNX's reference evaluator over inputs as they are declared: the unchanged model runs, this one does not, or not as declared."""
+        if base is None or runs_as_declared(base.SerializeToString()) is not True:
+            return None
+        return "a contradiction that running it shows, in onnx's reference evaluator" if runs_as_declared(data) is False else None
+
+    def case(self, name, data, valid=False, base=None):
+        path = os.path.join(self.folder.name, "case.onnx")
+        with open(path, "wb") as f:
+            f.write(data)
+        verdict, rows = self.ours(path)
+        why = self.theirs(path)
+        self.accepted, self.refused = self.accepted + (why is None), self.refused + (why is not None)
+        self.unknown += verdict == "unknown"
+        if valid:
+            ok = verdict == "pass"
+        elif verdict == "unknown":
+            ok = True
+        elif verdict == "fail" and why is None:
+            shapes = all(row == "structure.shapes" for row, _ in rows)
+            known = [explained(STRICTER, *row) for row in rows]
+            ok = self.reason("stricter", self.second_opinion(data) if shapes else None, *known)
+            ok = ok or (shapes and self.reason("stricter", self.third_opinion(data, base)))
+        elif verdict == "pass" and why is not None:
+            ok = self.reason("laxer", explained(LAXER, why))
+        else:
+            ok = verdict in ("pass", "fail")
+        self.passed, self.failed = self.passed + ok, self.failed + (not ok)
+        if not ok:
+            print(f"FAILED  {name}: ours {verdict} {rows[:1]}; onnx.checker: {(why or 'accepts')[:300]!r}", flush=True)
+            if self.keep:
+                os.makedirs(self.keep, exist_ok=True)
+                with open(os.path.join(self.keep, f"{self.failed}.onnx"), "wb") as f:
+                    f.write(data)
+
+    def reason(self, side, *whys):
+        why = next((w for w in whys if w), None)
+        if why:
+            self.reasons[f"{side}: {why}"] += 1
+        return why is not None
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__)
+    p.add_argument("--build", default=os.path.join(ROOT, "build"), help="folder of the built program")
+    p.add_argument("--seed", type=int, default=None, help="of the random share (default: from the clock, printed)")
+    p.add_argument("--random", type=int, default=1200, help="mutations of the random share")
+    p.add_argument("--keep", help="folder for the files of failed cases")
+    args = p.parse_args()
+    seed = args.seed if args.seed is not None else int(time.time()) % 1_000_000_007
+    print(f"onnx {onnx.__version__}; random share: --seed {seed}")
+    judge = Judge(args)
+    tests = operator_tests()
+    blocks = [(f"block at opset {o}", block(o)) for o in (14, 18, 21)]
+    exports = list(torch_exports())
+    for name, model in tests + blocks + exports:
+        judge.case(name, model.SerializeToString(), valid=True)
+    print(f"        valid: {len(tests)} operator tests, {len(blocks)} blocks, {len(exports)} exports of torch")
+    for share, s in (("fixed", 1), ("random", seed)):
+        rng = random.Random(s)
+        before = judge.accepted, judge.refused, judge.unknown
+        for i in range(args.random):
+            name, model = rng.choice(blocks + exports if rng.random() < 0.5 else tests)
+            kind, data = mutated(rng, model)
+            judge.case(f"{share} mutation {i}, {kind} of {name}", data, base=model)
+        accepted, refused, unknown = judge.accepted - before[0], judge.refused - before[1], judge.unknown - before[2]
+        print(f"        {share} share: {args.random} mutations, {accepted} accepted and {refused} refused by the checker, {unknown} unknown to us")
+    for why, n in sorted(judge.reasons.items()):
+        print(f"        {why} ({n})")
+    print(f"{judge.passed} passed, {judge.failed} failed")
+    return 1 if judge.failed or not judge.passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
