@@ -42,7 +42,7 @@ og_val og_mask_bias(og_build *b, og_val mask);
 /* ---- attention ---- */
 
 /* Relative positions of Shaw et al. 2018 (arXiv:1803.02155), as relative_key and relative_key_query have them:
- * a learned vector of head size for each clipped distance meets the query, or the query and the key. */
+ * a learned vector of head size for each distance meets the query, or the query and the key. */
 typedef struct og_relative_o {
 	og_val distances; /* from og_distances(); OG_NONE: no relative positions */
 	const char *table;

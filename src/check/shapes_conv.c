@@ -53,8 +53,9 @@ static bool positive(og_op *o)
 	return true;
 }
 
-static og_sdim slide(og_infer *in, const window *w, int d, og_sdim size)
+static og_sdim slide(og_op *o, const window *w, int d, og_sdim size)
 {
+	const og_infer *in = o->in;
 	int64_t span, padded;
 
 	if (!og_sdim_static(size) || w->stride[d] < 1 || w->kernel[d] < 1 || w->dilation[d] < 1 || size.n > OG_DIM_MAX || w->stride[d] > OG_DIM_MAX)
@@ -65,6 +66,8 @@ static og_sdim slide(og_infer *in, const window *w, int d, og_sdim size)
 	    __builtin_add_overflow(padded, size.n, &padded) || __builtin_sub_overflow(padded, span, &padded))
 		return og_sdim_none(in);
 	padded--;
+	if (padded < 0)
+		og_clash(o, "a window of %lld over %lld elements in dim %d, padding included", (long long)(span + 1), (long long)(padded + span + 1), d + 2);
 	if (padded < 0 || w->ceil) /* ceil_mode has an exception for windows that begin in the padding */
 		return og_sdim_none(in);
 	return og_sdim_of(padded / w->stride[d] + 1);
@@ -118,7 +121,7 @@ void og_shape_conv(og_op *o)
 	dims[1] = w->dims[0];
 	for (int d = 0; d < win.spatial; d++) {
 		win.kernel[d] = og_sdim_static(w->dims[d + 2]) ? w->dims[d + 2].n : 0;
-		dims[d + 2] = slide(o->in, &win, d, x->dims[d + 2]);
+		dims[d + 2] = slide(o, &win, d, x->dims[d + 2]);
 	}
 	og_out_shape(o, 0, x->rank, dims);
 }
@@ -143,7 +146,7 @@ void og_shape_pool(og_op *o)
 	dims[0] = x->dims[0];
 	dims[1] = x->dims[1];
 	for (int d = 0; d < win.spatial; d++)
-		dims[d + 2] = slide(o->in, &win, d, x->dims[d + 2]);
+		dims[d + 2] = slide(o, &win, d, x->dims[d + 2]);
 	og_out_shape(o, 0, x->rank, dims);
 	og_out_shape(o, 1, x->rank, dims);
 }

@@ -117,8 +117,16 @@ static bool cut_from_attributes(const og_op *o, cut *c)
 	return true;
 }
 
-/* false: not known well enough to say which dims are cut. */
-static bool read_cut(const og_op *o, cut *c)
+/* Starts, ends, axes and steps go together. */
+static bool same_length(og_op *o, const char *what, size_t n, size_t starts)
+{
+	if (n != starts)
+		og_clash(o, "%zu starts and %zu %s", starts, n, what);
+	return n == starts;
+}
+
+/* false: not known well enough to say which dims are cut, or a contradiction. */
+static bool read_cut(og_op *o, cut *c)
 {
 	size_t n = 0;
 	bool given;
@@ -126,16 +134,16 @@ static bool read_cut(const og_op *o, cut *c)
 	if (o->opset < 10) {
 		if (!cut_from_attributes(o, c))
 			return false;
-	} else if (!og_in_values(o, 1, &c->starts, &c->n) || !og_in_values(o, 2, &c->ends, &n) || n != c->n) {
+	} else if (!og_in_values(o, 1, &c->starts, &c->n) || !og_in_values(o, 2, &c->ends, &n) || !same_length(o, "ends", n, c->n)) {
 		return false;
 	}
-	if (!og_op_axes(o, "axes", 3, c->axes, &n, &given) || (given && n != c->n))
+	if (!og_op_axes(o, "axes", 3, c->axes, &n, &given) || (given && !same_length(o, "axes", n, c->n)))
 		return false;
 	for (size_t i = 0; !given && i < c->n; i++)
 		c->axes[i] = (int64_t)i;
 	for (size_t i = 0; i < c->n; i++)
 		c->steps[i] = 1;
-	return !og_in_has(o, 4) || (og_in_numbers(o, 4, c->steps, &n) && n == c->n);
+	return !og_in_has(o, 4) || (og_in_numbers(o, 4, c->steps, &n) && same_length(o, "steps", n, c->n));
 }
 
 static int64_t clamp(int64_t v, int64_t low, int64_t high)
@@ -196,6 +204,8 @@ void og_shape_slice(og_op *o)
 		return;
 	memcpy(dims, x->dims, (size_t)x->rank * sizeof(*dims));
 	if (!read_cut(o, &c)) {
+		if (o->clashed)
+			return;
 		for (int d = 0; d < x->rank; d++)
 			dims[d] = og_sdim_none(o->in);
 		og_out_shape(o, 0, x->rank, dims);

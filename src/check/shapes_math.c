@@ -83,7 +83,9 @@ void og_shape_cast(og_op *o)
 		return;
 	}
 	og_out_like(o, 0, 0);
-	if (to > 0 && to < OG_ONNX_DTYPE_COUNT)
+	if (to >= OG_ONNX_DTYPE_COUNT)
+		og_unsure(&o->in->f, "a Cast to element type %lld, which is not known to us", (long long)to);
+	else if (to > 0)
 		og_out_dtype(o, 0, (og_dtype)to);
 	og_value_cast(o);
 }

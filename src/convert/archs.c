@@ -57,8 +57,8 @@ og_status og_convert_archs(const char *model_type, const char *config, const cha
 		return s;
 	}
 	og_auto_table *t = NULL;
-	OG_TRY(config ? og_table_new("archs", tensor_columns, OG_COUNT(tensor_columns), &t, err)
-		: og_table_new("archs", head_columns, OG_COUNT(head_columns), &t, err));
+	const char *const *columns = config ? tensor_columns : head_columns;
+	OG_TRY(og_table_new("archs", columns, config ? OG_COUNT(tensor_columns) : OG_COUNT(head_columns), &t, err));
 	OG_TRY(config ? list_tensors(config, model_type, task, t, err) : list_heads(model_type, t, err));
 	*out = og_steal(&t);
 	return OG_OK;

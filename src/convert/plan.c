@@ -86,6 +86,8 @@ og_status og_plan_make(const og_json *doc, bool sentence_transformers, const og_
 	p->revision = in->arch->revision;
 	const og_file *f = in->head->files;
 	p->main_file = f[1].name ? NULL : og_arena_printf(arena, "%s%s", og_streq(p->layout, "transformersjs") ? "onnx/" : "", f[0].name);
+	if (!f[1].name && !p->main_file)
+		return og_fail_nomem(err);
 	note_facts(doc, p);
 	*out = p;
 	return OG_OK;

@@ -10,7 +10,6 @@
 #include "graph/emit.h"
 #include "graph/lower.h"
 
-
 typedef struct run {
 	const og_plan *plan;
 	const char *dir, *out_dir;
@@ -47,9 +46,10 @@ static og_status add_file(run *r, const char *name, const char *role, uint64_t s
 	if (!og_arena_grow(r->arena, &r->out->files, &r->files_cap, r->out->nfiles + 1, sizeof(*r->out->files)))
 		return og_fail_nomem(r->err);
 	onnxgate_file_row *f = &r->out->files[r->out->nfiles++];
-	*f = (onnxgate_file_row){ .path = og_arena_strdup(r->arena, name), .role = role, .size = size, .sha256 = sha256 && sha256[0] ?
-		og_arena_strdup(r->arena, sha256) : NULL };
-	return f->path ? OG_OK : og_fail_nomem(r->err);
+	bool digest = sha256 && sha256[0];
+	*f = (onnxgate_file_row){ .path = og_arena_strdup(r->arena, name), .role = role, .size = size };
+	f->sha256 = digest ? og_arena_strdup(r->arena, sha256) : NULL;
+	return f->path && (f->sha256 || !digest) ? OG_OK : og_fail_nomem(r->err);
 }
 
 static og_status add_check(run *r, const char *name, uint64_t value, const char *detail)
@@ -124,9 +124,9 @@ static og_status read_back(run *r, og_model *const *models, size_t n)
 		og_autofree char *path = og_path_join3(r->out_dir, folder_prefix(r->plan), in->head->files[i].name);
 		OG_TRY(path ? og_read_back(models[i], path, r->ctx, &positions, &mismatches, &first, r->arena, r->err) : og_fail_nomem(r->err));
 	}
-	const char *detail = first ? og_arena_printf(r->arena, "%llu of %llu positions differ from the checkpoint, first in %s",
-		(unsigned long long)mismatches, (unsigned long long)positions, first) :
-	                             og_arena_printf(r->arena, "%llu positions equal the checkpoint", (unsigned long long)positions);
+	unsigned long long all = positions, wrong = mismatches;
+	const char *detail = first ? og_arena_printf(r->arena, "%llu of %llu positions differ from the checkpoint, first in %s", wrong, all, first)
+	                           : og_arena_printf(r->arena, "%llu positions equal the checkpoint", all);
 	return add_check(r, "weights.readback", mismatches, detail);
 }
 
@@ -163,9 +163,8 @@ static og_status convert(run *r, og_checkpoint *c, onnxgate_level level)
 	return level == ONNXGATE_VALIDATE_NONE ? OG_OK : read_back(r, models, n);
 }
 
-og_status og_convert_run(const og_plan *p, const char *dir, const char *out_dir, const og_convert_options *o, onnxgate_level level, const og_context *ctx,
-	og_arena *arena,
-                         og_converted *out, og_error *err)
+og_status og_convert_run(const og_plan *p, const char *dir, const char *out_dir, const og_convert_options *o, onnxgate_level level,
+	const og_context *ctx, og_arena *arena, og_converted *out, og_error *err)
 {
 	og_auto(og_checkpoint) *c = NULL;
 	*out = (og_converted){ 0 };

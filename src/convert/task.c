@@ -65,15 +65,14 @@ static og_status choose_asked(const og_arch *arch, const char *class_name, const
 	*head = own && og_streq(own->task, task) ? own : wanted;
 	if (*head == own || og_streq(task, OG_TASK_FEATURES))
 		return OG_OK;
-	og_status s = og_fail(err, ONNXGATE_UNSUPPORTED, "task %s needs head weights, but the checkpoint is of class %s", asked, class_name ? class_name
-		: "(none named)");
+	og_status s = og_fail(err, ONNXGATE_UNSUPPORTED, "task %s needs head weights, but the checkpoint is of class %s", asked,
+		class_name ? class_name : "(none named)");
 	og_error_hint(err, "its own task is %s; %s needs no head", own ? own->task : "not known", OG_TASK_FEATURES);
 	return s;
 }
 
 og_status og_choose_head(const og_arch *arch, const og_json *config, const char *asked, bool sentence_transformers, og_arena *arena, const og_head **head,
-	const char **class_name,
-                         const char **reason, og_error *err)
+	const char **class_name, const char **reason, og_error *err)
 {
 	const char *name = og_arena_strdup(arena, class_of(config));
 	*class_name = name;

@@ -16,10 +16,12 @@ og_status og_build_new(og_arena *arena, og_ledger *ledger, og_build **out, og_er
 	if (!b || !m || !g)
 		return og_fail_nomem(err);
 	g->name = "main_graph";
-	*m = (og_model){ .arena = arena, .dims = og_dims_new(arena), .main = g };
-	*b = (og_build){ .arena = arena, .ledger = ledger, .m = m, .graph = g, .names = og_strmap_new(arena), .weights = og_strmap_new(arena), .symbols =
-		og_strmap_new(arena) };
-	if (!m->dims || !b->names || !b->weights || !b->symbols)
+	*m = (og_model){ .arena = arena, .dims = og_dims_new(arena), .constants = og_strmap_new(arena), .main = g };
+	*b = (og_build){ .arena = arena, .ledger = ledger, .m = m, .graph = g };
+	b->names = og_strmap_new(arena);
+	b->weights = og_strmap_new(arena);
+	b->symbols = og_strmap_new(arena);
+	if (!m->dims || !m->constants || !b->names || !b->weights || !b->symbols)
 		return og_fail_nomem(err);
 	*out = b;
 	return OG_OK;
@@ -80,16 +82,16 @@ int og_scope_push(og_build *b, int which, const char *fmt, ...)
 	char part[OG_NAME_MAX];
 	va_list ap;
 	va_start(ap, fmt);
-	vsnprintf(part, sizeof(part), fmt, ap);
+	int wanted = vsnprintf(part, sizeof(part), fmt, ap);
 	va_end(ap);
 	if (b->depth == OG_SCOPE_DEPTH_MAX) {
 		og_build_fail(b, ONNXGATE_INTERNAL, "scopes nest deeper than %d", OG_SCOPE_DEPTH_MAX);
 		return 1;
 	}
 	b->saved[b->depth++] = (og_saved_scope){ strlen(b->node_scope), strlen(b->weight_scope) };
-	bool fits = true;
+	bool fits = wanted >= 0 && (size_t)wanted < sizeof(part);
 	if (which & 1)
-		fits = append_path(b->node_scope, sizeof(b->node_scope), part);
+		fits = append_path(b->node_scope, sizeof(b->node_scope), part) && fits;
 	if (which & 2)
 		fits = append_name(b->weight_scope, sizeof(b->weight_scope), b->weight_scope[0] ? part : og_ledger_scope(b->ledger, part)) && fits;
 	if (!fits)
@@ -119,22 +121,37 @@ const char *og_build_unique(og_build *b, const char *name)
 
 /* ---- inputs and outputs ---- */
 
+/* The names of inputs and outputs are promised to others: when one is taken it cannot be spelled otherwise. */
+static const char *public_name(og_build *b, const char *name)
+{
+	const char *got = og_build_unique(b, name);
+	if (!got)
+		(void)og_build_nomem(b);
+	else if (got != name)
+		(void)og_build_fail(b, ONNXGATE_INTERNAL, "the name %s is given twice", name);
+	return got == name ? got : NULL;
+}
+
 og_val og_input_dims(og_build *b, const char *name, og_dtype dtype, const char *const *dims)
 {
 	og_dim d[OG_RANK_MAX];
 	int rank = 0;
+	if (b->status != OG_OK)
+		return OG_NONE;
 	for (; dims[rank] && rank < OG_RANK_MAX; rank++)
 		if (!(d[rank] = og_dim_parse(b->m->dims, dims[rank])).id)
 			return og_build_fail(b, ONNXGATE_INTERNAL, "input %s: dim \"%s\" cannot be read", name, dims[rank]);
+	if (rank == OG_RANK_MAX && dims[rank])
+		return og_build_fail(b, ONNXGATE_INTERNAL, "input %s: more than %d dims", name, OG_RANK_MAX);
 	og_val v = og_model_new_value(b->m, dtype, rank, d);
 	og_value *x = og_model_value(b->m, v);
 	og_graph *g = b->m->main;
 	if (!x || !og_arena_grow(b->arena, &g->inputs, &g->inputs_cap, g->ninputs + 1, sizeof(*g->inputs)))
 		return og_build_nomem(b);
-	x->name = og_build_unique(b, name);
+	x->name = public_name(b, name);
 	x->home = g;
 	g->inputs[g->ninputs++] = v;
-	return x->name ? v : og_build_nomem(b);
+	return x->name ? v : OG_NONE;
 }
 
 /* The output carries its public name; when the value has one already (an input, or an output twice), an Identity does. */
@@ -151,11 +168,18 @@ void og_output(og_build *b, const char *name, og_val v)
 		v = og_op(b, "Identity", &v, 1, NULL, 0);
 		x = og_model_value(b->m, v);
 	}
-	if (!x || !og_arena_grow(b->arena, &g->outputs, &g->outputs_cap, g->noutputs + 1, sizeof(*g->outputs))) {
+	if (!x) {
 		og_build_fail(b, ONNXGATE_INTERNAL, "output %s has no value", name);
 		return;
 	}
-	x->name = name;
+	if (!og_arena_grow(b->arena, &g->outputs, &g->outputs_cap, g->noutputs + 1, sizeof(*g->outputs))) {
+		og_build_nomem(b);
+		return;
+	}
+	const char *public = public_name(b, name);
+	if (!public)
+		return;
+	x->name = public;
 	g->outputs[g->noutputs++] = v;
 }
 
@@ -222,9 +246,12 @@ static og_graph *describe_branch(og_build *b, const char *name, og_branch_fn fn,
 	g->name = name;
 	b->graph = g;
 	OG_NODE_SCOPE(b, "%s", name) fn(b, arg, out);
-	for (size_t i = 0; i < nout; i++) { /* a subgraph's output must be computed in it */
-		og_value *v = og_model_value(b->m, out[i]);
-		if (v && (v->home != g || !v->node))
+	for (size_t i = 0; i < nout; i++) { /* a subgraph's output must be computed in it, and be its output once */
+		const og_value *v = og_model_value(b->m, out[i]);
+		bool taken = v && (v->home != g || !v->node);
+		for (size_t k = 0; k < i; k++)
+			taken = taken || out[k].id == out[i].id;
+		if (v && taken)
 			out[i] = og_op(b, "Identity", &out[i], 1, NULL, 0);
 	}
 	b->graph = outer;

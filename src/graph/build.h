@@ -12,7 +12,7 @@
 typedef struct og_build og_build;
 
 og_status og_build_new(og_arena *arena, og_ledger *ledger, og_build **out, og_error *err) OG_MUST;
-/* Names what is unnamed, drops nodes and weights that no output needs, orders initializers. The model lives in the arena. */
+/* Drops nodes and weights that no output needs, orders initializers. The model lives in the arena. */
 og_status og_build_finish(og_build *b, og_model **out, og_error *err) OG_MUST;
 bool og_build_stuck(const og_build *b);
 /* Stick with an error of the description's own. */
@@ -42,7 +42,8 @@ og_val og_weight_dims(og_build *b, const char *name, const int64_t *dims, int ra
 	og_weight_dims(b, name, (const int64_t[]){ __VA_ARGS__ }, (int)(sizeof((const int64_t[]){ __VA_ARGS__ }) / sizeof(int64_t)))
 /* The same, written transposed: claims [rows, cols], gives a value of shape [cols, rows]. */
 og_val og_weight_transposed(og_build *b, const char *name, int64_t rows, int64_t cols);
-/* Several weights of equal width, one below the other (fused projections); written transposed when asked. */
+/* Several weights of equal width, one below the other (fused projections); written transposed when asked. cols 0: vectors, end
+ * to end. The name is the written one, and stands for these parts wherever it is used. */
 og_val og_weight_stack(og_build *b, const char *name, const char *const *names, const int64_t *rows, size_t n, int64_t cols, bool transpose);
 /* A weight × scale + add, computed once at conversion. */
 og_val og_weight_affine(og_build *b, const char *name, const int64_t *dims, int rank, float scale, float add);

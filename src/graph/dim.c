@@ -249,9 +249,10 @@ static const char *atom_text(og_dims *t, uint32_t id)
 	return text ? text : "?";
 }
 
-static const char *term_text(og_dims *t, const term *c, int64_t magnitude)
+static const char *term_text(og_dims *t, const term *c)
 {
 	const char *s = NULL;
+	uint64_t magnitude = c->coef < 0 ? 0 - (uint64_t)c->coef : (uint64_t)c->coef;
 	for (uint32_t i = 0; i < c->natoms; i++) {
 		const char *f = atom_text(t, c->atoms[i]);
 		s = s ? og_arena_printf(t->arena, "%s*%s", s, f) : f;
@@ -260,7 +261,7 @@ static const char *term_text(og_dims *t, const term *c, int64_t magnitude)
 	}
 	if (s && magnitude == 1)
 		return s;
-	const char *text = s ? og_arena_printf(t->arena, "%lld*%s", (long long)magnitude, s) : og_arena_printf(t->arena, "%lld", (long long)magnitude);
+	const char *text = og_arena_printf(t->arena, "%llu%s%s", (unsigned long long)magnitude, s ? "*" : "", s ? s : "");
 	return text ? text : "?";
 }
 
@@ -274,11 +275,13 @@ const char *og_dim_text(og_dims *t, og_dim d)
 	if (p->nterms == 0)
 		return "0";
 	const char *s = NULL;
-	poly copy = *p; /* interning while rendering could move the table */
-	for (uint32_t i = 0; i < copy.nterms; i++) {
-		int64_t c = copy.terms[i].coef;
-		const char *x = term_text(t, &copy.terms[i], c < 0 ? -c : c);
-		s = !s ? (c < 0 ? og_arena_printf(t->arena, "-%s", x) : x) : og_arena_printf(t->arena, "%s %c %s", s, c < 0 ? '-' : '+', x);
+	for (uint32_t i = 0; i < p->nterms; i++) {
+		bool minus = p->terms[i].coef < 0;
+		const char *x = term_text(t, &p->terms[i]);
+		if (s)
+			s = og_arena_printf(t->arena, "%s %c %s", s, minus ? '-' : '+', x);
+		else
+			s = minus ? og_arena_printf(t->arena, "-%s", x) : x;
 		if (!s)
 			return "?";
 	}

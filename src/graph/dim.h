@@ -33,7 +33,7 @@ static inline bool og_dim_eq(og_dim a, og_dim b)
 	return a.id == b.id && a.id != 0;
 }
 bool og_dim_is_int(const og_dims *t, og_dim d, int64_t *out); /* out may be NULL */
-const char *og_dim_text(og_dims *t, og_dim d);                /* "? " for none */
+const char *og_dim_text(og_dims *t, og_dim d);                /* "?" for none */
 bool og_dim_has_symbol(const og_dims *t, og_dim d, const char *name);
 
 /* How a dim is made of others, for whoever turns it into nodes: Σ coef · Π factors. */

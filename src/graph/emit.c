@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -42,7 +43,6 @@ typedef struct emission {
 	const og_layout *layout;
 	const og_context *ctx;
 	output *out;
-	size_t first; /* items before the pieces: the follower, or none */
 	og_scratch scratch[WORKERS_MAX];
 	uint8_t *buffers[WORKERS_MAX];
 	size_t buffer_caps[WORKERS_MAX];
@@ -51,6 +51,8 @@ typedef struct emission {
 	pthread_mutex_t writing; /* file systems admit one writer of a file at a time; waiting here sleeps, waiting there spins */
 	uint64_t written;
 	bool stopped; /* a worker failed: the follower must not wait for it */
+	og_status followed;
+	og_error follow_error;
 } emission;
 
 /* ---- pieces ---- */
@@ -176,15 +178,48 @@ static og_status follow(emission *e, og_error *err)
 static og_status run_item(void *arg, int worker, size_t item, og_error *err)
 {
 	emission *e = arg;
-	if (item < e->first)
-		return follow(e, err);
-	piece *p = &e->out->pieces[item - e->first];
+	piece *p = &e->out->pieces[item];
 	og_status s = og_check_cancel(e->ctx, err);
 	if (s == OG_OK)
 		s = write_piece(e, worker, p, err);
 	if (s == OG_OK) /* the disk begins now; the fsync at the end then waits for the rest only. A hint: its failure means nothing. */
 		sync_file_range(e->out->fd, (off_t)p->at, (off_t)p->size, SYNC_FILE_RANGE_WRITE);
 	settle(e, p, s == OG_OK);
+	return s;
+}
+
+static void *run_follower(void *arg)
+{
+	emission *e = arg;
+	e->followed = follow(e, &e->follow_error);
+	return NULL;
+}
+
+/* The workers, and the follower in a thread of its own. It waits for them, so it must not take the place of the only one that the
+ * system gives: without a thread for it, it comes after them. */
+static og_status run_all(emission *e, bool digest, og_error *err)
+{
+	pthread_t follower;
+	sigset_t all, old;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old); /* signals are for the host's threads */
+	bool beside = digest && pthread_create(&follower, NULL, run_follower, e) == 0;
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	int threads = og_context_threads(e->ctx);
+	og_status s = og_pool_run(threads < WORKERS_MAX ? threads : WORKERS_MAX, e->out->npieces, run_item, e, err);
+	pthread_mutex_lock(&e->mutex);
+	e->stopped = e->stopped || s != OG_OK;
+	pthread_cond_broadcast(&e->moved);
+	pthread_mutex_unlock(&e->mutex);
+	if (beside)
+		pthread_join(follower, NULL);
+	else if (digest)
+		run_follower(e);
+	if (s == OG_OK && e->followed != OG_OK) {
+		s = e->followed;
+		if (err)
+			*err = e->follow_error;
+	}
 	return s;
 }
 
@@ -216,13 +251,10 @@ static og_status emit_file(const og_model *m, const og_layout *l, output *o, boo
 	e->layout = l;
 	e->ctx = ctx;
 	e->out = o;
-	e->first = opt->digest ? 1 : 0;
 	pthread_mutex_init(&e->mutex, NULL);
 	pthread_cond_init(&e->moved, NULL);
 	pthread_mutex_init(&e->writing, NULL);
-	int threads = og_context_threads(ctx);
-	threads = (threads < WORKERS_MAX ? threads : WORKERS_MAX - 1) + (int)e->first; /* the follower has a thread of its own */
-	og_status s = og_pool_run(threads, o->npieces + e->first, run_item, e, err);
+	og_status s = run_all(e, opt->digest, err);
 	for (int i = 0; i < WORKERS_MAX; i++) {
 		og_scratch_done(&e->scratch[i]);
 		og_free(e->buffers[i]);

@@ -111,53 +111,71 @@ static const char *constant_name(og_model *m, og_dtype dtype, int rank, const in
 	return og_arena_printf(m->arena, "/constants/%s/%016llx", type, (unsigned long long)h);
 }
 
-og_val og_model_constant(og_model *m, og_dtype dtype, int rank, const int64_t *dims, const void *data)
+static og_val add_constant(og_model *m, const char *name, const og_init *as)
 {
-	uint64_t elements = 1, size = 0;
 	og_dim shape[OG_RANK_MAX];
-	for (int i = 0; i < rank; i++) {
-		elements *= (uint64_t)dims[i]; /* our own constants: small */
-		shape[i] = og_dim_int(m->dims, dims[i]);
-	}
-	if (!og_dtype_bytes(dtype, elements, &size))
-		return OG_NONE;
-	for (size_t i = 0; i < m->ninits; i++)
-		if (same_constant(m->inits[i], dtype, rank, dims, data, size))
-			return m->inits[i]->val;
+	for (int i = 0; i < as->rank; i++)
+		shape[i] = og_dim_int(m->dims, as->dims[i]);
 	og_init *c = og_arena_alloc(m->arena, sizeof(*c));
-	void *copy = copy_array(m->arena, data, size, 1);
-	if (!c || !copy || !og_arena_grow(m->arena, &m->inits, &m->inits_cap, m->ninits + 1, sizeof(*m->inits)))
+	void *copy = copy_array(m->arena, as->data, as->size, 1);
+	uint64_t *slot = og_strmap_slot(m->constants, name);
+	og_val val = og_model_new_value(m, as->dtype, as->rank, shape);
+	og_value *v = og_model_value(m, val);
+	if (!c || !copy || !slot || !v || !og_arena_grow(m->arena, &m->inits, &m->inits_cap, m->ninits + 1, sizeof(*m->inits)))
 		return OG_NONE;
-	*c = (og_init){ .dtype = dtype, .rank = rank, .size = size, .data = copy, .name = constant_name(m, dtype, rank, dims, data, size) };
-	for (int i = 0; i < rank; i++)
-		c->dims[i] = dims[i];
-	c->val = og_model_new_value(m, dtype, rank, shape);
-	og_value *v = og_model_value(m, c->val);
-	if (!v || !c->name)
-		return OG_NONE;
-	v->name = c->name;
+	*c = *as;
+	c->name = v->name = name;
+	c->data = copy;
+	c->val = val;
 	v->init = c;
 	v->home = m->main;
 	know_elements(m, v, c);
+	*slot = (uintptr_t)c;
 	m->inits[m->ninits++] = c;
-	return c->val;
+	return val;
 }
 
-static void use_inits(og_model *m, const og_graph *g, bool *seen)
+og_val og_model_constant(og_model *m, og_dtype dtype, int rank, const int64_t *dims, const void *data)
+{
+	og_init c = { .dtype = dtype, .rank = rank, .data = data };
+	uint64_t elements = 1;
+	for (int i = 0; i < rank; i++) {
+		c.dims[i] = dims[i];
+		elements *= (uint64_t)dims[i]; /* our own constants: small */
+	}
+	if (!og_dtype_bytes(dtype, elements, &c.size))
+		return OG_NONE;
+	const char *name = constant_name(m, dtype, rank, dims, data, c.size);
+	while (name) { /* a name that another holds (a NaN of other bits; a constant that a lowering has changed) is spelled on */
+		const uint64_t *slot = og_strmap_find(m->constants, name);
+		const og_init *known = slot && *slot ? (const og_init *)(uintptr_t)*slot : NULL;
+		if (!known)
+			return add_constant(m, name, &c);
+		if (same_constant(known, dtype, rank, dims, data, c.size))
+			return known->val;
+		name = og_arena_printf(m->arena, "%s_", name);
+	}
+	return OG_NONE;
+}
+
+static bool use_inits(og_model *m, const og_graph *g, bool *seen)
 {
 	for (size_t i = 0; i < g->nnodes; i++) {
 		const og_node *n = g->nodes[i];
 		for (size_t k = 0; k < n->nin; k++) {
 			const og_value *v = og_model_value(m, n->in[k]);
-			if (v && v->init && !seen[n->in[k].id]) {
-				seen[n->in[k].id] = true;
-				m->inits[m->ninits++] = v->init;
-			}
+			if (!v || !v->init || seen[n->in[k].id])
+				continue;
+			if (!og_arena_grow(m->arena, &m->inits, &m->inits_cap, m->ninits + 1, sizeof(*m->inits)))
+				return false;
+			seen[n->in[k].id] = true;
+			m->inits[m->ninits++] = v->init;
 		}
 		for (size_t k = 0; k < n->nattrs; k++)
-			if (n->attrs[k].graph)
-				use_inits(m, n->attrs[k].graph, seen);
+			if (n->attrs[k].graph && !use_inits(m, n->attrs[k].graph, seen))
+				return false;
 	}
+	return true;
 }
 
 og_status og_model_order_inits(og_model *m, og_error *err)
@@ -165,7 +183,6 @@ og_status og_model_order_inits(og_model *m, og_error *err)
 	bool *seen = og_arena_array(m->arena, m->nvalues ? m->nvalues : 1, sizeof(*seen));
 	if (!seen)
 		return og_fail_nomem(err);
-	m->ninits = 0; /* each that is used was in the table, so the table has room for it */
-	use_inits(m, m->main, seen);
-	return OG_OK;
+	m->ninits = 0; /* what is used comes back, in order, from the nodes */
+	return use_inits(m, m->main, seen) ? OG_OK : og_fail_nomem(err);
 }

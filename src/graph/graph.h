@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "base/limits.h"
+#include "base/strmap.h"
 #include "codec/dtype.h"
 #include "format/tensor.h"
 #include "graph/dim.h"
@@ -22,7 +23,7 @@ typedef struct og_node og_node;
 typedef struct og_init og_init;
 
 typedef struct og_value {
-	const char *name; /* in the file; NULL for nodes' outputs until the graph is finished */
+	const char *name; /* in the file */
 	og_dtype dtype;
 	int rank;
 	og_dim dims[OG_RANK_MAX];
@@ -70,9 +71,7 @@ typedef struct og_attr {
 	og_graph *graph;
 } og_attr;
 
-#define OG_NODE_INPUTS_MAX 16
 #define OG_NODE_OUTPUTS_MAX 64 /* an If gives every cache of a decoder */
-#define OG_NODE_ATTRS_MAX 8
 
 struct og_node {
 	const char *op, *name;
@@ -100,6 +99,7 @@ typedef struct og_model { /* one ONNX file */
 	size_t nvalues, values_cap;
 	og_init **inits; /* in the order of their first use */
 	size_t ninits, inits_cap;
+	og_strmap *constants; /* name → the og_init, also of those that no node uses any more */
 	og_graph *main;
 	int opset, ir_version;
 	const onnxgate_pair *metadata; /* metadata_props, in the order in which they are written */
@@ -119,7 +119,7 @@ og_val og_model_new_value(og_model *m, og_dtype dtype, int rank, const og_dim *d
 /* Append a node to a graph; in, out and attrs are copied. NULL when there is no memory. */
 og_node *og_graph_append(og_model *m, og_graph *g, const char *op, const char *name, const og_val *in, size_t nin, const og_val *out, size_t nout,
 	const og_attr *attrs, size_t nattrs);
-/* A constant initializer (data copied), shared with an equal one. */
+/* A constant initializer (data copied), shared with an equal one. OG_NONE when there is no memory. */
 og_val og_model_constant(og_model *m, og_dtype dtype, int rank, const int64_t *dims, const void *data);
 
 /* Keeps the initializers that nodes use, in the order of their first use: the file's bytes must not hang on the order in which a

@@ -30,9 +30,8 @@ static const char *shape_text(const ctx *c, const og_value *v)
 static og_status clash(const ctx *c, const char *what)
 {
 	const og_value *a = in(c, 0), *b = in(c, 1);
-	return og_fail(c->err, ONNXGATE_MISMATCH, "%s: %s: %s %s and %s %s", c->n->op, what, a ? og_dtype_name(a->dtype) : "", a ? shape_text(c, a) : "", b
-		? og_dtype_name(b->dtype) : "",
-	               b ? shape_text(c, b) : "");
+	const char *type[2] = { a ? og_dtype_name(a->dtype) : "", b ? og_dtype_name(b->dtype) : "" };
+	return og_fail(c->err, ONNXGATE_MISMATCH, "%s: %s: %s %s and %s %s", c->n->op, what, type[0], a ? shape_text(c, a) : "", type[1], b ? shape_text(c, b) : "");
 }
 
 static void set(og_value *o, og_dtype dtype, int rank, const og_dim *dims)
@@ -77,20 +76,23 @@ static bool broadcast(const ctx *c, og_value *o, const og_value *v)
 
 static og_dim element_op(const ctx *c, og_dim a, og_dim b)
 {
-	int64_t k;
-	switch (c->n->op[0]) {
-	case 'A': return og_dim_add(c->m->dims, a, b);
-	case 'S': return og_dim_sub(c->m->dims, a, b);
-	case 'M': return c->n->op[1] == 'u' ? og_dim_mul(c->m->dims, a, b) : (og_dim){ 0 };
-	case 'D': return og_dim_is_int(c->m->dims, b, &k) ? og_dim_floordiv(c->m->dims, a, k) : (og_dim){ 0 };
-	default: return (og_dim){ 0 };
-	}
+	static const struct {
+		const char *op;
+		og_dim (*fn)(og_dims *t, og_dim a, og_dim b);
+	} known[] = { { "Add", og_dim_add }, { "Sub", og_dim_sub }, { "Mul", og_dim_mul } };
+	for (size_t i = 0; i < OG_COUNT(known); i++)
+		if (og_streq(known[i].op, c->n->op))
+			return known[i].fn(c->m->dims, a, b);
+	int64_t k, whole;
+	if (!og_streq(c->n->op, "Div") || !og_dim_is_int(c->m->dims, b, &k) || (og_dim_is_int(c->m->dims, a, &whole) && whole < 0))
+		return (og_dim){ 0 };
+	return og_dim_floordiv(c->m->dims, a, k); /* Div rounds to zero: the same, since a size is not negative */
 }
 
-/* The elements of integer arithmetic, when both sides are known and of one length. */
+/* The elements of integer arithmetic, when both sides are known scalars or vectors of one length. */
 static void follow_elements(const ctx *c, const og_value *a, const og_value *b)
 {
-	if (!a->elems || !b->elems || a->nelems != b->nelems)
+	if (!a->elems || !b->elems || a->nelems != b->nelems || c->out->rank > 1)
 		return;
 	og_dim *e = og_arena_array(c->m->arena, (size_t)(a->nelems ? a->nelems : 1), sizeof(*e));
 	for (int i = 0; e && i < a->nelems; i++) {
@@ -119,6 +121,7 @@ static og_status infer_compare(ctx *c)
 	OG_TRY(infer_binary(c));
 	c->out->dtype = OG_BOOL;
 	c->out->elems = NULL;
+	c->out->nelems = 0;
 	return OG_OK;
 }
 
@@ -181,7 +184,7 @@ static og_status infer_gemm(ctx *c)
 	if (!a || !b || a->rank != 2 || b->rank != 2 || a->dtype != b->dtype || !og_dim_eq(a->dims[1], b->dims[t ? 1 : 0]))
 		return clash(c, "inner dims differ");
 	set(c->out, a->dtype, 2, (og_dim[]){ a->dims[0], b->dims[t ? 0 : 1] });
-	if (bias && (bias->rank != 1 || !og_dim_eq(bias->dims[0], c->out->dims[1])))
+	if (bias && (bias->dtype != a->dtype || bias->rank != 1 || !og_dim_eq(bias->dims[0], c->out->dims[1])))
 		return clash(c, "the bias does not fit");
 	return OG_OK;
 }
@@ -190,7 +193,7 @@ static og_status infer_layer_norm(ctx *c)
 {
 	const og_value *x = in(c, 0);
 	for (size_t i = 1; i < c->n->nin; i++)
-		if (!x || !in(c, i) || x->rank < 1 || in(c, i)->rank != 1 || !og_dim_eq(in(c, i)->dims[0], x->dims[x->rank - 1]))
+		if (!x || !in(c, i) || x->rank < 1 || in(c, i)->dtype != x->dtype || in(c, i)->rank != 1 || !og_dim_eq(in(c, i)->dims[0], x->dims[x->rank - 1]))
 			return clash(c, "the scale does not fit the last dim");
 	return infer_unary(c);
 }
@@ -246,8 +249,11 @@ static int known_ints(const ctx *c, size_t i, int64_t out[OG_RANK_MAX])
 	return v->nelems;
 }
 
+/* A scalar as a vector of one element, or back: more dims are not followed. */
 static void pass_elements(ctx *c)
 {
+	if (c->out->rank > 1)
+		return;
 	c->out->elems = in(c, 0)->elems;
 	c->out->nelems = in(c, 0)->nelems;
 }
@@ -330,12 +336,12 @@ static og_status infer_slice(ctx *c)
 	set(c->out, x->dtype, x->rank, x->dims);
 	int64_t size;
 	og_dim *d = &c->out->dims[axes[0]];
-	if (end[0] == INT64_MAX)
-		*d = og_dim_sub(c->m->dims, *d, og_dim_int(c->m->dims, begin[0]));
-	else if (og_dim_is_int(c->m->dims, *d, &size) && end[0] >= begin[0] && end[0] <= size)
-		*d = og_dim_int(c->m->dims, end[0] - begin[0]);
-	else
+	bool whole = og_dim_is_int(c->m->dims, *d, &size);
+	if (whole && end[0] == INT64_MAX)
+		end[0] = size;
+	if (whole ? end[0] < begin[0] || end[0] > size : end[0] != INT64_MAX)
 		return clash(c, "bounds are out of range");
+	*d = whole ? og_dim_int(c->m->dims, end[0] - begin[0]) : og_dim_sub(c->m->dims, *d, og_dim_int(c->m->dims, begin[0]));
 	return OG_OK;
 }
 
@@ -367,9 +373,9 @@ static og_status infer_range(ctx *c)
 static og_status infer_einsum(ctx *c)
 {
 	const og_attr *eq = og_node_attr(c->n, "equation");
-	const char *p = eq ? eq->s : "";
+	const char *p = eq && eq->s ? eq->s : "", *arrow = strstr(p, "->");
 	og_dim letters[26] = { { 0 } };
-	for (size_t i = 0; i < c->n->nin; i++, p++) {
+	for (size_t i = 0; i < c->n->nin; i++) {
 		const og_value *x = in(c, i);
 		int k = 0;
 		for (; x && *p >= 'a' && *p <= 'z'; p++, k++) {
@@ -378,13 +384,16 @@ static og_status infer_einsum(ctx *c)
 				return clash(c, "the equation does not fit");
 			*d = x->dims[k];
 		}
-		if (!x || k != x->rank)
+		if (!x || k != x->rank || x->dtype != in(c, 0)->dtype || (i + 1 < c->n->nin ? *p++ != ',' : p != arrow))
 			return clash(c, "the equation does not fit");
 	}
 	og_dim dims[OG_RANK_MAX];
 	int rank = 0;
-	for (p = strstr(eq ? eq->s : "", "->"), p = p ? p + 2 : ""; *p && rank < OG_RANK_MAX; p++)
+	for (p = arrow ? arrow + 2 : "?"; *p; p++) {
+		if (*p < 'a' || *p > 'z' || rank == OG_RANK_MAX)
+			return clash(c, "the equation does not fit");
 		dims[rank++] = letters[*p - 'a'];
+	}
 	set(c->out, in(c, 0)->dtype, rank, dims);
 	return OG_OK;
 }
@@ -397,6 +406,9 @@ static og_status infer_reduce(ctx *c)
 	int n = known_ints(c, 1, axes);
 	if (!x || n < 1)
 		return clash(c, "axes must be known");
+	for (int k = 0; k < n; k++)
+		if (axes[k] < -x->rank || axes[k] >= x->rank)
+			return clash(c, "axes are out of range");
 	bool keep = og_node_int(c->n, "keepdims", 1) != 0;
 	og_dim dims[OG_RANK_MAX];
 	int rank = 0;
@@ -415,19 +427,18 @@ static const struct rule {
 	const char *op;
 	og_status (*infer)(ctx *c);
 } rules[] = {
-	{ "Add", infer_binary }, { "Sub", infer_binary }, { "Mul", infer_binary }, { "Div", infer_binary }, { "Pow", infer_binary }, { "Min", infer_binary },
-		{ "Max", infer_binary },
-	{ "Equal", infer_compare }, { "Less", infer_compare }, { "Greater", infer_compare }, { "LessOrEqual", infer_compare }, { "GreaterOrEqual", infer_compare },
-	{ "And", infer_compare }, { "Or", infer_compare }, { "Not", infer_unary }, { "IsNaN", infer_isnan }, { "Where", infer_where }, { "Cast", infer_cast },
+	{ "Add", infer_binary }, { "Sub", infer_binary }, { "Mul", infer_binary }, { "Div", infer_binary }, { "Pow", infer_binary },
+	{ "Min", infer_binary }, { "Max", infer_binary },
+	{ "Equal", infer_compare }, { "Less", infer_compare }, { "Greater", infer_compare }, { "LessOrEqual", infer_compare },
+	{ "GreaterOrEqual", infer_compare }, { "And", infer_compare }, { "Or", infer_compare },
+	{ "Not", infer_unary }, { "IsNaN", infer_isnan }, { "Where", infer_where }, { "Cast", infer_cast },
 	{ "Abs", infer_unary }, { "Neg", infer_unary }, { "Sqrt", infer_unary }, { "Reciprocal", infer_unary }, { "Exp", infer_unary },
-		{ "Erf", infer_unary }, { "Tanh", infer_unary },
-	{ "Sigmoid", infer_unary }, { "Relu", infer_unary }, { "LeakyRelu", infer_unary }, { "Softplus", infer_unary }, { "Mish", infer_unary },
-		{ "Gelu", infer_unary },
-	{ "Softmax", infer_unary }, { "Identity", infer_unary },
+	{ "Erf", infer_unary }, { "Tanh", infer_unary }, { "Sigmoid", infer_unary }, { "Relu", infer_unary }, { "LeakyRelu", infer_unary },
+	{ "Softplus", infer_unary }, { "Mish", infer_unary }, { "Gelu", infer_unary }, { "Softmax", infer_unary }, { "Identity", infer_unary },
 	{ "MatMul", infer_matmul }, { "Gemm", infer_gemm }, { "LayerNormalization", infer_layer_norm }, { "Einsum", infer_einsum },
 	{ "Gather", infer_gather }, { "Transpose", infer_transpose }, { "Unsqueeze", infer_unsqueeze }, { "Squeeze", infer_squeeze },
-		{ "Concat", infer_concat }, { "Slice", infer_slice },
-	{ "Shape", infer_shape }, { "Range", infer_range }, { "ReduceMean", infer_reduce }, { "ReduceSum", infer_reduce }, { "ReduceMax", infer_reduce },
+	{ "Concat", infer_concat }, { "Slice", infer_slice }, { "Shape", infer_shape }, { "Range", infer_range },
+	{ "ReduceMean", infer_reduce }, { "ReduceSum", infer_reduce }, { "ReduceMax", infer_reduce },
 };
 
 og_status og_infer(og_model *m, const og_node *n, og_value *out, size_t nout, og_error *err)

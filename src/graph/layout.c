@@ -19,7 +19,6 @@
 #define DATA_ALIGN 4096        /* external data: a page, so that a runtime can map it */
 #define PROTOBUF_MAX 0x7fffffffu
 
-
 static void put_message(og_buf *out, uint32_t number, og_buf *inner)
 {
 	og_wire_put_bytes(out, number, inner->p, inner->n);
@@ -161,6 +160,11 @@ static void put_tensor_head(const og_init *c, const char *data_name, uint64_t da
 	og_wire_put_varint(out, c->size);
 }
 
+static uint64_t page_up(uint64_t at)
+{
+	return (at + DATA_ALIGN - 1) / DATA_ALIGN * DATA_ALIGN;
+}
+
 static bool is_external(const og_init *c, bool external)
 {
 	return external && c->size >= INLINE_MAX;
@@ -189,7 +193,7 @@ static og_status place_initializer(const og_model *m, og_layout *l, const og_ini
 {
 	og_auto_buf tensor = { 0 };
 	og_buf_init(&tensor, HEAD_MAX);
-	uint64_t data_at = (l->data_size + DATA_ALIGN - 1) / DATA_ALIGN * DATA_ALIGN;
+	uint64_t data_at = page_up(l->data_size);
 	put_tensor_head(c, data_name, data_at, &tensor);
 	OG_TRY(og_buf_check(&tensor, c->name, err));
 	og_wire_put_tag(&l->head, 5, OG_WIRE_LEN);
@@ -220,7 +224,7 @@ static uint64_t initializers_size(const og_model *m, bool external, const char *
 		const og_init *c = m->inits[i];
 		bool out = is_external(c, external);
 		tensor.n = 0;
-		data_at = out ? (data_at + DATA_ALIGN - 1) / DATA_ALIGN * DATA_ALIGN : data_at;
+		data_at = out ? page_up(data_at) : data_at;
 		put_tensor_head(c, out ? data_name : NULL, data_at, &tensor);
 		uint64_t size = tensor.n + (out ? 0 : c->size);
 		total += 1 + og_wire_varint_size(size) + size;
@@ -268,6 +272,11 @@ static og_status lay_out(const og_model *m, bool external, const char *data_name
 	return og_buf_check(&l->head, "graph", err);
 }
 
+static og_status too_large(uint64_t bytes, og_error *err)
+{
+	return og_fail(err, ONNXGATE_UNSUPPORTED, "%llu bytes do not fit into one ONNX file (2 GiB); external data is needed", (unsigned long long)bytes);
+}
+
 og_status og_layout_make(const og_model *m, og_external external, const char *data_name, og_layout *out, og_error *err)
 {
 	uint64_t bytes = 0;
@@ -275,12 +284,13 @@ og_status og_layout_make(const og_model *m, og_external external, const char *da
 		if (!og_add_u64(bytes, m->inits[i]->size, &bytes))
 			return og_fail(err, ONNXGATE_UNSUPPORTED, "the weights are larger than 64 bits can count");
 	bool large = bytes > PROTOBUF_MAX - HEAD_MAX / 8; /* the head of the largest models is a few megabytes */
+	if (large && external == OG_EXTERNAL_NEVER)
+		return too_large(bytes, err);
 	*out = (og_layout){ 0 };
 	og_buf_init(&out->head, HEAD_MAX);
-	og_status s = large && external == OG_EXTERNAL_NEVER ?
-	                  og_fail(err, ONNXGATE_UNSUPPORTED, "%llu bytes of weights do not fit into one ONNX file (2 GiB); external data is needed",
-		(unsigned long long)bytes) :
-	                  lay_out(m, external == OG_EXTERNAL_ALWAYS || (external == OG_EXTERNAL_AUTO && large), data_name, out, err);
+	og_status s = lay_out(m, external == OG_EXTERNAL_ALWAYS || (external == OG_EXTERNAL_AUTO && large), data_name, out, err);
+	if (s == OG_OK && out->size > PROTOBUF_MAX)
+		s = too_large(out->size, err);
 	if (s != OG_OK)
 		og_layout_done(out);
 	return s;

@@ -24,15 +24,20 @@ static og_status keep(pass *p, og_node *n)
 	return OG_OK;
 }
 
-/* A new node of the pass: its name is the replaced node's with a suffix, its result is like `like` but for the dtype. */
+/* A new node of the pass: its name is the replaced node's with a suffix, its result is like `like` but for the dtype.
+ * Takes no optional inputs; OG_NONE when there is no memory. */
 static og_val emit(pass *p, const char *stem, const char *op, const og_val *in, size_t nin, const og_attr *attrs, size_t nattrs, og_val like, og_dtype dtype)
 {
 	const og_value shape = *og_model_value(p->m, like);
+	for (size_t i = 0; i < nin; i++)
+		if (!in[i].id) /* no memory for the node before */
+			return OG_NONE;
 	og_val out = og_model_new_value(p->m, dtype, shape.rank, shape.dims);
 	const char *name = og_arena_printf(p->m->arena, "%s/%s_%u", stem, op, p->serial++);
-	if (!out.id || !name || !og_graph_append(p->m, p->g, op, name, in, nin, &out, 1, attrs, nattrs))
+	const char *result = name ? og_arena_printf(p->m->arena, "%s_output_0", name) : NULL;
+	if (!out.id || !result || !og_graph_append(p->m, p->g, op, name, in, nin, &out, 1, attrs, nattrs))
 		return OG_NONE;
-	og_model_value(p->m, out)->name = og_arena_printf(p->m->arena, "%s_output_0", name);
+	og_model_value(p->m, out)->name = result;
 	return out;
 }
 
@@ -41,9 +46,8 @@ static og_status rebuild(pass *p, og_graph *g, rewrite_fn rewrite)
 	og_node **old = g->nodes;
 	size_t n = g->nnodes;
 	og_graph *outer = p->g;
-	*g = (og_graph){ .parent = g->parent, .name = g->name, .inputs = g->inputs, .ninputs = g->ninputs, .inputs_cap = g->inputs_cap, .outputs =
-		g->outputs, .noutputs = g->noutputs,
-		             .outputs_cap = g->outputs_cap };
+	g->nodes = NULL;
+	g->nnodes = g->nodes_cap = 0;
 	for (size_t i = 0; i < n; i++) {
 		for (size_t k = 0; k < old[i]->nattrs; k++)
 			if (old[i]->attrs[k].graph)
@@ -76,8 +80,8 @@ static og_val op1(pass *p, const og_node *n, const char *op, og_val x)
 /* The last node of a replacement gives the value that the replaced node gave. */
 static og_status finish_as(pass *p, og_node *n, const char *op, og_val x, og_val y)
 {
-	og_node *last = og_graph_append(p->m, p->g, op, n->name, (og_val[]){ x, y }, y.id ? 2 : 1, n->out, 1, NULL, 0);
-	return last && x.id ? OG_OK : og_fail_nomem(p->err);
+	bool made = x.id && y.id && og_graph_append(p->m, p->g, op, n->name, (og_val[]){ x, y }, 2, n->out, 1, NULL, 0);
+	return made ? OG_OK : og_fail_nomem(p->err);
 }
 
 /* Gelu is an operator since opset 20. Below: x/2·(1 + erf(x/√2)), or its tanh approximation, in transformers' order. */
@@ -105,8 +109,10 @@ static og_status expand_mish(pass *p, og_node *n)
 static og_status axes_to_attribute(pass *p, og_node *n)
 {
 	const og_value *axes = n->nin == 2 ? og_model_value(p->m, n->in[1]) : NULL;
-	if (!axes || !axes->init)
+	if (!axes)
 		return keep(p, n);
+	if (!axes->init || !axes->init->data)
+		return og_fail(p->err, ONNXGATE_UNSUPPORTED, "%s: opset %d wants constant axes, found computed ones", n->name, p->m->opset);
 	og_attr attrs[2] = { { .name = "axes", .kind = OG_ATTR_INTS, .ints = axes->init->data, .nints = axes->init->size / sizeof(int64_t) },
 		                 { .name = "keepdims", .kind = OG_ATTR_INT, .i = og_node_int(n, "keepdims", 1) } };
 	return og_graph_append(p->m, p->g, n->op, n->name, n->in, 1, n->out, 1, attrs, 2) ? OG_OK : og_fail_nomem(p->err);
@@ -145,7 +151,7 @@ og_status og_lower_opset(og_model *m, int opset, og_error *err)
 
 /* ---- half precision ---- */
 
-/* The value in the other precision, through a Cast that is made where it is first wanted in this graph. */
+/* The value in the other precision, through a Cast of its own for each use: a runtime merges equal ones. */
 static og_val in_precision(pass *p, const char *stem, og_val v, og_dtype want)
 {
 	const og_value *x = og_model_value(p->m, v);
@@ -161,8 +167,26 @@ static bool stays_float(const char *op)
 	return og_streq(op, "LayerNormalization") || og_streq(op, "ReduceMean") || og_streq(op, "Range");
 }
 
+/* A branch's output that stayed float32 (a layer norm's) is cast at its end: the node gives half precision, whatever the branch. */
+static og_status halve_branches(pass *p, og_node *n)
+{
+	og_graph *here = p->g;
+	for (size_t i = 0; i < n->nattrs; i++) {
+		og_graph *branch = n->attrs[i].graph;
+		p->g = branch;
+		for (size_t k = 0; branch && k < branch->noutputs; k++) {
+			branch->outputs[k] = in_precision(p, n->name, branch->outputs[k], OG_F16);
+			if (!branch->outputs[k].id)
+				return og_fail_nomem(p->err);
+		}
+	}
+	p->g = here;
+	return OG_OK;
+}
+
 static og_status rewrite_half(pass *p, og_node *n)
 {
+	OG_TRY(halve_branches(p, n));
 	bool cast = og_streq(n->op, "Cast"), stays = stays_float(n->op);
 	og_dtype want = stays ? OG_F32 : OG_F16;
 	for (size_t i = 0; i < n->nin && !cast; i++) {
@@ -171,8 +195,8 @@ static og_status rewrite_half(pass *p, og_node *n)
 			return og_fail_nomem(p->err);
 		n->in[i] = v;
 	}
-	if (cast && og_node_int(n, "to", 0) == OG_F32)
-		for (size_t i = 0; i < n->nattrs; i++)
+	for (size_t i = 0; i < n->nattrs && cast; i++)
+		if (og_streq(n->attrs[i].name, "to") && n->attrs[i].i == OG_F32)
 			n->attrs[i].i = OG_F16;
 	OG_TRY(keep(p, n));
 	for (size_t i = 0; i < n->nout; i++) {

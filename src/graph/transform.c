@@ -162,7 +162,7 @@ static og_status read_tile(const og_tensor *t, uint64_t row, uint64_t rows, uint
 static og_status fill_transposed(const og_init *c, uint64_t begin, uint64_t end, uint8_t *dst, og_scratch *s, og_error *err)
 {
 	uint64_t out = (uint64_t)c->dims[1], w = width_of(c->dtype);
-	if (!out)
+	if (!out || begin >= end)
 		return OG_OK;
 	uint64_t col = begin / out, cols = (end - begin) / out, x = 0;
 	for (size_t i = 0; i < c->nparts; i++) {

@@ -31,7 +31,7 @@ static const char *form_key(og_build *b, const char *name, const og_init *c)
 		(long long)c->parts[0].first, (long long)c->parts[0].rows);
 }
 
-/* Make the value; shared with an earlier claim of the same name in the same form. */
+/* Make the value; shared with an earlier claim of the same name in the same form. (A stack's name stands for its parts.) */
 static og_val add_init(og_build *b, const char *name, const og_init *as)
 {
 	const char *key = form_key(b, name, as);
@@ -143,8 +143,10 @@ og_val og_weight_transposed(og_build *b, const char *name, int64_t rows, int64_t
 
 og_val og_weight_stack(og_build *b, const char *name, const char *const *names, const int64_t *rows, size_t n, int64_t cols, bool transpose)
 {
-	return claim(b, weight_name(b, name), &(spec){ .names = names, .rows = rows, .n = n, .dims = (int64_t[]){ 0, cols }, .rank = cols ? 2 : 1,
-		.transpose = transpose });
+	const spec s = { .names = names, .rows = rows, .n = n, .dims = (int64_t[]){ 0, cols }, .rank = cols ? 2 : 1, .transpose = transpose };
+	if (n < 1 || (transpose && !cols))
+		return og_build_fail(b, ONNXGATE_INTERNAL, "%s: a stack of %zu weights of width %lld", name, n, (long long)cols);
+	return claim(b, weight_name(b, name), &s);
 }
 
 og_val og_weight_affine(og_build *b, const char *name, const int64_t *dims, int rank, float scale, float add)
@@ -162,9 +164,7 @@ og_val og_weight_rows(og_build *b, const char *name, int64_t rows, int64_t cols,
 void og_tied(og_build *b, const char *alias, const char *source)
 {
 	const char *a = spelled(b, alias), *s = spelled(b, source);
-	if (a && s)
-		og_ledger_tie(b->ledger, a, s);
-	else
+	if (!a || !s || !og_ledger_tie(b->ledger, a, s))
 		og_build_nomem(b);
 }
 

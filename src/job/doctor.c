@@ -70,7 +70,7 @@ static void database(findings *f, onnxgate *g)
 		return;
 	}
 	if (og_gate_record(g, &rec, &e) == OG_OK)
-		row(f, "database", "ok", url, access(path, W_OK) ? "can be read only" : "opens, can be written");
+		row(f, "database", "ok", url, og_record_read_only(rec) ? og_record_read_only(rec) : "opens, can be written");
 	else
 		row(f, "database", "problem", url, og_arena_strdup(f->arena, e.message));
 }

@@ -25,8 +25,10 @@ og_status og_gate_cache(onnxgate *g, og_cache **out, og_error *err)
 
 og_status og_gate_record(onnxgate *g, og_record **out, og_error *err)
 {
-	if (!g->record)
+	if (!g->record) {
 		OG_TRY(og_record_open(g->set->db, &g->record, err));
+		og_record_cancel(g->record, g->ctx.cancel);
+	}
 	*out = g->record;
 	return OG_OK;
 }

@@ -23,9 +23,10 @@ static const char *const singles[] = { "model.safetensors" };
 static const char *const indexes[] = { "model.safetensors.index.json" };
 
 /* Weights that people publish and we do not read: to say so instead of "none". */
-static const char *const unread[] = { "pytorch_model.bin", "pytorch_model.bin.index.json", "pytorch_model*.bin", "*.pt", "*.pth", "*.ckpt", "tf_model.h5",
-	"*.h5", "flax_model.msgpack",
-	"*.msgpack", "*.gguf", "*.safetensors", "*.onnx" };
+static const char *const unread[] = {
+	"pytorch_model.bin", "pytorch_model.bin.index.json", "pytorch_model*.bin", "*.pt", "*.pth", "*.ckpt", "tf_model.h5", "*.h5",
+	"flax_model.msgpack", "*.msgpack", "*.gguf", "*.safetensors", "*.onnx",
+};
 
 struct og_checkpoint {
 	og_arena *arena;

@@ -20,8 +20,9 @@ typedef enum og_act_kind {
 } og_act_kind;
 bool og_act_parse(const char *name, og_act_kind *out);
 
-typedef enum og_field_kind { OG_FIELD_END, OG_FIELD_DIM, OG_FIELD_REAL, OG_FIELD_FLAG, OG_FIELD_CHOICE, OG_FIELD_ACT, OG_FIELD_LABELS,
-	OG_FIELD_ONLY } og_field_kind;
+typedef enum og_field_kind {
+	OG_FIELD_END, OG_FIELD_DIM, OG_FIELD_REAL, OG_FIELD_FLAG, OG_FIELD_CHOICE, OG_FIELD_ACT, OG_FIELD_LABELS, OG_FIELD_ONLY
+} og_field_kind;
 
 typedef struct og_field {
 	og_field_kind kind;

@@ -66,8 +66,10 @@ og_status og_ledger_new(og_arena *arena, const og_checkpoint *checkpoint, const 
 	og_ledger *l = og_arena_alloc(arena, sizeof(*l));
 	if (!l)
 		return og_fail_nomem(err);
-	*l = (og_ledger){ .arena = arena, .checkpoint = checkpoint, .base_prefix = base_prefix, .fields = fields, .config = config, .by_name = og_strmap_new(arena),
-		              .claimed = og_strmap_new(arena), .has_prefix = !checkpoint };
+	*l = (og_ledger){ .arena = arena, .checkpoint = checkpoint, .base_prefix = base_prefix, .fields = fields, .config = config };
+	l->by_name = og_strmap_new(arena);
+	l->claimed = og_strmap_new(arena);
+	l->has_prefix = !checkpoint;
 	size_t n = checkpoint ? og_checkpoint_count(checkpoint) : 0;
 	l->entries = og_arena_array(arena, n ? n : 1, sizeof(*l->entries));
 	if (!l->by_name || !l->claimed || !l->entries)
@@ -89,10 +91,12 @@ const char *og_ledger_scope(const og_ledger *l, const char *scope)
 
 /* ---- ties ---- */
 
-void og_ledger_tie(og_ledger *l, const char *alias, const char *source)
+bool og_ledger_tie(og_ledger *l, const char *alias, const char *source)
 {
-	if (og_arena_grow(l->arena, &l->ties, &l->ties_cap, l->nties + 1, sizeof(*l->ties)))
-		l->ties[l->nties++] = (tie){ alias, source };
+	if (!og_arena_grow(l->arena, &l->ties, &l->ties_cap, l->nties + 1, sizeof(*l->ties)))
+		return false;
+	l->ties[l->nties++] = (tie){ alias, source };
+	return true;
 }
 
 const char *og_ledger_resolve(const og_ledger *l, const char *name)
@@ -297,8 +301,8 @@ static og_status report_names(og_ledger *l, bool allow_unexpected, og_error *err
 		return s;
 	}
 	if (nu && !allow_unexpected) {
-		og_status s = og_fail(err, ONNXGATE_CONVERSION, "%zu tensor%s of the checkpoint %s used by nothing: %s", nu, nu == 1 ? "" : "s", nu == 1 ? "is"
-			: "are", og_buf_cstr(&unexpected));
+		const char *are = nu == 1 ? " of the checkpoint is" : "s of the checkpoint are";
+		og_status s = og_fail(err, ONNXGATE_CONVERSION, "%zu tensor%s used by nothing: %s", nu, are, og_buf_cstr(&unexpected));
 		og_error_hint(err, "--allow-unexpected converts all the same");
 		return s;
 	}

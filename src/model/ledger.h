@@ -29,8 +29,9 @@ const char *og_ledger_scope(const og_ledger *l, const char *scope);
 
 /* name: absolute. The tensor, or NULL: a fault was noted, and the description may go on. */
 const og_tensor *og_ledger_claim(og_ledger *l, const char *name, const int64_t *dims, int rank, og_error *err);
-/* Declare before the claims: a claim of either name is then one of the source, found under whichever name the checkpoint has. */
-void og_ledger_tie(og_ledger *l, const char *alias, const char *source);
+/* Declare before the claims: a claim of either name is then one of the source, found under whichever name the checkpoint has.
+ * Both names are borrowed; false: no memory. */
+bool og_ledger_tie(og_ledger *l, const char *alias, const char *source);
 const char *og_ledger_resolve(const og_ledger *l, const char *name); /* the source of an alias, else the name */
 
 typedef struct og_ledger_report {
