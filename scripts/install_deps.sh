@@ -19,7 +19,6 @@ libcurl4-openssl-dev pkg-config --exists libcurl
 libssl-dev       pkg-config --exists libcrypto
 libjson-c-dev    pkg-config --exists json-c
 libsqlite3-dev   pkg-config --exists sqlite3
-zlib1g-dev       pkg-config --exists zlib
 ca-certificates  test -e /etc/ssl/certs/ca-certificates.crt
 python3          have python3
 python3-pip      python_has pip
@@ -34,6 +33,7 @@ clang            have clang
 libclang-rt-14-dev clang_fuzzes
 python3-venv     python_has ensurepip
 openssl          have openssl
+strace           have strace
 ROWS
 }
 

@@ -158,6 +158,15 @@ void og_touch(const char *path)
 		return; /* somebody else's, or read-only: fine */
 }
 
+bool og_changed_since(const char *path, const char *mark)
+{
+	struct stat a, b;
+	if (lstat(path, &a) != 0 || lstat(mark, &b) != 0)
+		return false;
+	/* The time of change, not of modification: nobody can set it. It moves in ticks of a few milliseconds, so the same time is no proof. */
+	return a.st_ctim.tv_sec != b.st_ctim.tv_sec ? a.st_ctim.tv_sec > b.st_ctim.tv_sec : a.st_ctim.tv_nsec >= b.st_ctim.tv_nsec;
+}
+
 bool og_on_network(const char *path)
 {
 	static const uint32_t kinds[] = {

@@ -22,6 +22,7 @@ og_status og_fsync_tree(const char *path, og_error *err) OG_MUST;
 og_status og_file_below(const char *dir, const char *name, uint64_t *size, og_error *err) OG_MUST;
 
 void og_touch(const char *path);        /* times become now; silent where that is not allowed */
+bool og_changed_since(const char *path, const char *mark); /* its content, rights or name, not before those of mark; false: one is absent */
 int64_t og_mtime(const char *path);     /* Unix seconds; -1: absent */
 bool og_on_network(const char *path);   /* its file system is shared between machines (NFS, SMB, Lustre, …), as far as is known */
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Finding an entry.  It counts only when every file that its manifest names is there with its size; anything
- * else is MISMATCH, upon which the caller converts again and replaces it. A cache that may not be written is
- * used as it stands: without locks, without marks. */
+ * else is MISMATCH, upon which the caller converts again and replaces it.  The manifest is written last, so a file
+ * that changed after it was touched by somebody else: its digest is computed, and when it holds the manifest is
+ * marked as younger, so that this is paid once.  A cache that may not be written is used as it stands: without
+ * locks, without marks. */
 #include "cache/cache_int.h"
 
 #include "base/dir.h"
@@ -53,24 +55,35 @@ og_status og_cache_lock(og_cache *c, const char *key, const char *purpose, bool 
 	return og_lock_take(path, exclusive, cancel, out, err);
 }
 
+static og_status check_digest(const char *path, const char *expected, og_error *err)
+{
+	char hex[OG_SHA256_HEX];
+	OG_TRY(og_sha256_file(path, NULL, hex, err));
+	return og_streq(hex, expected) ? OG_OK : og_fail(err, ONNXGATE_MISMATCH, "%s: SHA-256 %s, expected %s", path, hex, expected);
+}
+
 og_status og_cache_check_files(const char *dir, const og_manifest *m, bool digests, og_error *err)
 {
+	og_autofree char *manifest = og_path_join(dir, OG_CACHE_MANIFEST);
+	bool touched = false;
+	if (!manifest)
+		return og_fail_nomem(err);
 	for (size_t i = 0; i < m->nfiles; i++) {
 		const onnxgate_file_row *f = &m->files[i];
 		uint64_t size = 0;
 		OG_TRY(og_file_below(dir, f->path, &size, err));
 		if (size != f->size)
 			return og_fail(err, ONNXGATE_MISMATCH, "%s/%s: %llu bytes, expected %llu", dir, f->path, (unsigned long long)size, (unsigned long long)f->size);
-		if (!digests || !f->sha256)
-			continue;
 		og_autofree char *path = og_path_join(dir, f->path);
-		char hex[OG_SHA256_HEX];
 		if (!path)
 			return og_fail_nomem(err);
-		OG_TRY(og_sha256_file(path, NULL, hex, err));
-		if (!og_streq(hex, f->sha256))
-			return og_fail(err, ONNXGATE_MISMATCH, "%s: SHA-256 %s, expected %s", path, hex, f->sha256);
+		bool later = og_changed_since(path, manifest);
+		if (f->sha256 && (digests || later))
+			OG_TRY(check_digest(path, f->sha256, err));
+		touched |= later;
 	}
+	if (touched)
+		og_touch(manifest);
 	return OG_OK;
 }
 

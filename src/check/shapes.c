@@ -43,6 +43,8 @@ static og_sinfo from_type(og_infer *in, const og_onnx_type *t)
 
 	if (!t)
 		return s;
+	if (t->dtype == OG_DTYPE_NONE && t->dtype_number != 0)
+		og_unsure(&in->f, "element type %lld is not known to us", (long long)t->dtype_number);
 	s.kind = t->kind;
 	if (t->kind != OG_ONNX_TENSOR)
 		return s;

@@ -119,7 +119,8 @@ static void check_ports(ops *o, const og_onnx_node *n, const og_schema *s, const
 	og_schema_outputs(s, &min, &max);
 	check_count(o, n->noutputs, min, max, "outputs", where);
 	for (size_t i = 0; i < n->ninputs && og_schema_input(s, i, &formal); i++) {
-		if (formal.kind == OG_FORMAL_SINGLE && !n->inputs[i][0])
+		/* in other domains a variadic list may have gaps */
+		if (!n->inputs[i][0] && (formal.kind == OG_FORMAL_SINGLE || (formal.kind == OG_FORMAL_VARIADIC && !n->domain[0])))
 			og_fault(&o->f, "%s: input %zu is left out, but %s requires it", where, i, n->op_type);
 	}
 	for (size_t i = 0; i < n->noutputs && og_schema_output(s, i, &formal); i++) {

@@ -56,9 +56,9 @@ static og_status add_check(run *r, const char *name, uint64_t value, const char 
 {
 	if (!detail || !og_arena_grow(r->arena, &r->out->checks, &r->checks_cap, r->out->nchecks + 1, sizeof(*r->out->checks)))
 		return og_fail_nomem(r->err);
-	r->out->checks[r->out->nchecks++] = (onnxgate_check_row){ .name = name, .level = ONNXGATE_VALIDATE_STRUCTURE, .status = value ? ONNXGATE_CHECK_FAIL
-		: ONNXGATE_CHECK_PASS,
-		                                                      .value = (double)value, .limit = 0, .detail = detail };
+	onnxgate_check_row *c = &r->out->checks[r->out->nchecks++];
+	*c = (onnxgate_check_row){ .name = name, .level = ONNXGATE_VALIDATE_STRUCTURE, .value = (double)value, .limit = 0, .detail = detail };
+	c->status = value ? ONNXGATE_CHECK_FAIL : ONNXGATE_CHECK_PASS;
 	return OG_OK;
 }
 
@@ -125,8 +125,9 @@ static og_status read_back(run *r, og_model *const *models, size_t n)
 		OG_TRY(path ? og_read_back(models[i], path, r->ctx, &positions, &mismatches, &first, r->arena, r->err) : og_fail_nomem(r->err));
 	}
 	unsigned long long all = positions, wrong = mismatches;
-	const char *detail = first ? og_arena_printf(r->arena, "%llu of %llu positions differ from the checkpoint, first in %s", wrong, all, first)
-	                           : og_arena_printf(r->arena, "%llu positions equal the checkpoint", all);
+	const char *detail = og_arena_printf(r->arena, "%llu positions equal the checkpoint", all);
+	if (first)
+		detail = og_arena_printf(r->arena, "%llu of %llu positions differ from the checkpoint, first in %s", wrong, all, first);
 	return add_check(r, "weights.readback", mismatches, detail);
 }
 

@@ -113,8 +113,10 @@ static og_status axes_to_attribute(pass *p, og_node *n)
 		return keep(p, n);
 	if (!axes->init || !axes->init->data)
 		return og_fail(p->err, ONNXGATE_UNSUPPORTED, "%s: opset %d wants constant axes, found computed ones", n->name, p->m->opset);
-	og_attr attrs[2] = { { .name = "axes", .kind = OG_ATTR_INTS, .ints = axes->init->data, .nints = axes->init->size / sizeof(int64_t) },
-		                 { .name = "keepdims", .kind = OG_ATTR_INT, .i = og_node_int(n, "keepdims", 1) } };
+	og_attr attrs[2] = {
+		{ .name = "axes", .kind = OG_ATTR_INTS, .ints = axes->init->data, .nints = axes->init->size / sizeof(int64_t) },
+		{ .name = "keepdims", .kind = OG_ATTR_INT, .i = og_node_int(n, "keepdims", 1) },
+	};
 	return og_graph_append(p->m, p->g, n->op, n->name, n->in, 1, n->out, 1, attrs, 2) ? OG_OK : og_fail_nomem(p->err);
 }
 

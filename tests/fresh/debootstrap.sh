@@ -122,6 +122,8 @@ copy_checkout
 mount -t proc proc "$TREE/proc"
 mount --bind /dev "$TREE/dev"
 mount -t tmpfs tmpfs "$TREE/dev/shm"
+mount -t devpts -o newinstance,ptmxmode=0666 devpts "$TREE/dev/pts"
+[ -L "$TREE/dev/ptmx" ] || mount --bind "$TREE/dev/pts/ptmx" "$TREE/dev/ptmx"
 
 present=$(inside sh -c 'for p in gcc clang meson ninja python3 pip curl; do command -v $p; done' | tr '\n' ' ' || true)
 say "of gcc, clang, meson, ninja, python3, pip and curl the root has: ${present:-nothing}"

@@ -196,6 +196,24 @@ class Verify(Case):
         self.assertFalse(self.document("verify", "org/damaged", *LEVEL)["cached"])
         self.check_caches()
 
+    def test_an_entry_that_was_patched_is_made_again(self):
+        """One square matrix transposed: every size is as promised, and the runtime would find nothing wrong either."""
+        named = models.bert(self.hub.repo("patched"))
+        d = self.document("verify", "org/patched", *LEVEL)
+        with open(d["path"], "rb") as f:
+            whole = f.read()
+        plain = named["encoder.layer.0.attention.self.query.weight"][1]
+        turned = b"".join(plain[4 * (16 * j + i):][:4] for i in range(16) for j in range(16))
+        self.assertEqual((whole.count(turned), whole.count(plain)), (1, 0))
+        times = os.stat(d["path"])
+        with open(d["path"], "r+b") as f:
+            f.write(whole.replace(turned, plain))
+        os.utime(d["path"], ns=(times.st_atime_ns, times.st_mtime_ns))
+        again = self.document("verify", "org/patched", *LEVEL)
+        self.assertFalse(again["cached"])
+        with open(again["path"], "rb") as f:
+            self.assertEqual(f.read(), whole)
+
     def test_sixteen_at_once(self):
         """One conversion, one download of the weights."""
         models.bert(self.hub.repo("many"))

@@ -17,7 +17,7 @@ static const char *fate_name(og_fate f)
 static void expect_fates(const og_arch *arch)
 {
 	char path[512], line[512];
-	snprintf(path, sizeof(path), OG_TEST_DATA "/../golden/%s/config_keys.txt", arch->model_type);
+	snprintf(path, sizeof(path), OG_TESTS "/golden/%s/config_keys.txt", arch->model_type);
 	FILE *f = fopen(path, "r");
 	size_t lines = 0;
 	if (!f)

@@ -14,7 +14,7 @@
 static const char *golden(const char *type, const char *name)
 {
 	static char path[512];
-	snprintf(path, sizeof(path), OG_TEST_DATA "/../golden/%s/%s", type, name);
+	snprintf(path, sizeof(path), OG_TESTS "/golden/%s/%s", type, name);
 	return path;
 }
 

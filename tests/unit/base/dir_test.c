@@ -174,6 +174,13 @@ static void test_dir__times(void **state)
 	assert_true(t > 1000000000);
 	og_touch("f");
 	assert_true(og_mtime("f") >= t);
+	assert_true(og_changed_since("f", "f"));
+	assert_false(og_changed_since("absent", "f"));
+	assert_false(og_changed_since("f", "absent"));
+	usleep(20000);
+	put("g", "x");
+	assert_true(og_changed_since("g", "f"));
+	assert_false(og_changed_since("f", "g"));
 	assert_false(og_on_network("absent"));
 	assert_false(og_on_network("/proc"));
 }

@@ -3,6 +3,7 @@
  * Storing, finding, replacing, updating and listing conversions, in one process. */
 #include "fixture.h"
 
+#include "base/dir.h"
 #include "base/table.h"
 
 #include <fcntl.h>
@@ -169,14 +170,44 @@ static void test_entry__wrong_digest_is_not_found_again(void **state)
 	bool made;
 	ok(put(c, KEY_A, "graph", false, &made, &err), &err);
 	ok(og_file_write(at("conversions/%s/model.onnx", KEY_A), "grapf", 5, &err), &err);
+	usleep(20000); /* the clock of files ticks */
+	og_touch(at("conversions/%s/manifest.json", KEY_A));
 	og_cache_entry *e = NULL;
-	ok(og_cache_find(c, KEY_A, false, &e, &err), &err); /* sizes alone do not tell */
+	ok(og_cache_find(c, KEY_A, false, &e, &err), &err); /* as a disk that rots: sizes and times do not tell */
 	og_cache_entry_free(og_steal(&e));
 	expect_mismatch(c, true, "SHA-256");
 	ok(put(c, KEY_A, "graph", false, &made, &err), &err); /* without force: what was found wrong is remembered */
 	assert_true(made);
 	ok(og_cache_find(c, KEY_A, true, &e, &err), &err);
 	og_cache_entry_free(e);
+}
+
+static void test_entry__what_changed_after_the_manifest_is_read(void **state)
+{
+	(void)state;
+	og_auto(og_cache) *c = open_cache();
+	og_error err = { 0 };
+	bool made;
+	og_cache_entry *e = NULL;
+	ok(put(c, KEY_A, "graph", false, &made, &err), &err);
+	const char *model = at("conversions/%s/model.onnx", KEY_A), *manifest = at("conversions/%s/manifest.json", KEY_A);
+	struct stat before;
+	assert_int_equal(stat(model, &before), 0);
+	usleep(20000);
+	int fd = open(model, O_WRONLY | O_CLOEXEC);
+	assert_int_equal(pwrite(fd, "f", 1, 4), 1);
+	assert_int_equal(futimens(fd, (struct timespec[]){ before.st_atim, before.st_mtim }), 0); /* the time of modification may lie */
+	close(fd);
+	expect_mismatch(c, false, "SHA-256");
+	ok(put(c, KEY_A, "graph", false, &made, &err), &err);
+	assert_true(made);
+	usleep(20000);
+	assert_int_equal(chmod(model, 0600), 0); /* harmless: read once, then the manifest is the younger again */
+	assert_true(og_changed_since(model, manifest));
+	usleep(20000);
+	ok(og_cache_find(c, KEY_A, false, &e, &err), &err);
+	og_cache_entry_free(e);
+	assert_false(og_changed_since(model, manifest));
 }
 
 static void test_entry__force_replaces_while_in_use(void **state)
@@ -339,6 +370,7 @@ int main(void)
 		T(test_entry__cancel_before_the_rename),
 		T(test_entry__damage_is_mismatch_and_mended),
 		T(test_entry__wrong_digest_is_not_found_again),
+		T(test_entry__what_changed_after_the_manifest_is_read),
 		T(test_entry__force_replaces_while_in_use),
 		T(test_entry__holders_keep_evictors_out),
 		T(test_entry__orphans_are_swept),

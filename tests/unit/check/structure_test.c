@@ -107,6 +107,7 @@ static void test_structure__inputs_and_outputs_are_counted(void **state)
 	rows_fails(IN OUT "node Clip x,_,_,_ -> y\n", "structure.ops", "4 inputs, expected 1 to 3");
 	rows_fails(IN OUT "node Concat -> y axis=0\n", "structure.ops", "0 inputs, expected at least 1");
 	rows_fails(IN OUT "node Add _,x -> y\n", "structure.ops", "input 0 is left out");
+	rows_fails(IN OUT "node Max x,_ -> y\n", "structure.ops", "input 1 is left out");
 }
 
 static void test_structure__attributes_are_legal(void **state)

@@ -16,8 +16,8 @@
 enum { VOCAB = 11, HIDDEN = 8, HEADS = 2, HEAD = HIDDEN / HEADS, LENGTH = 5 };
 
 static const toy_weight weights[] = {
-	{ "embed.weight", 2, { VOCAB, HIDDEN } }, { "q.weight", 2, { HIDDEN, HIDDEN } }, { "k.weight", 2, { HIDDEN, HIDDEN } },
-		{ "v.weight", 2, { HIDDEN, HIDDEN } },
+	{ "embed.weight", 2, { VOCAB, HIDDEN } }, { "q.weight", 2, { HIDDEN, HIDDEN } },
+	{ "k.weight", 2, { HIDDEN, HIDDEN } }, { "v.weight", 2, { HIDDEN, HIDDEN } },
 };
 
 typedef struct parts { /* [B, N, S, D] each; the cache may be absent */

@@ -142,8 +142,8 @@ static inline fixture *fx_start(bool tls, const char *rules)
 	snprintf(file, sizeof(file), "%s/rules", f->top);
 	snprintf(text, sizeof(text), "{\"rules\": [%s]}", rules ? rules : "");
 	fx_write_text(file, text);
-	snprintf(script, sizeof(script), "%s/../hub/hub.py", OG_TEST_DATA);
-	snprintf(f->pem, sizeof(f->pem), "%s/../hub/tls.pem", OG_TEST_DATA);
+	snprintf(script, sizeof(script), "%s/hub/hub.py", OG_TESTS);
+	snprintf(f->pem, sizeof(f->pem), "%s/hub/tls.pem", OG_TESTS);
 	fx_populate(f);
 	f->pid = fork();
 	if (!f->pid) {

@@ -315,7 +315,7 @@ static void test_json__documents_fit_their_schemas(void **state)
 		skip();
 	}
 	snprintf(command, sizeof(command),
-			 "cd '" OG_TEST_DATA "/../..' && python3 tests/integration/validate_json.py --schemas schemas --self-test && "
+			 "cd '" OG_TESTS "/..' && python3 tests/integration/validate_json.py --schemas schemas --self-test && "
 			 "python3 tests/integration/validate_json.py --schemas schemas %s/*.json",
 			 home);
 	int st = system(command);
