@@ -77,13 +77,18 @@ og_status og_cache_list(og_cache *c, onnxgate_table **out, og_error *err)
 	og_auto_table *t = NULL;
 	OG_TRY(og_table_new("cache ls", columns, OG_COUNT(columns), &t, err));
 	og_dirlist names = { 0 };
-	if (og_dir_exists(c->dir)) {
-		OG_TRY(og_dir_list(c->dir, &names, err));
-		og_status s = fill(c, &names, t, err);
+	og_error why = { 0 };
+	og_status s = og_dir_list(c->dir, &names, &why);
+	if (s == OG_OK) {
+		s = fill(c, &names, t, err);
 		og_dirlist_done(&names);
-		if (s != OG_OK)
-			return s;
+	} else if (s == ONNXGATE_NOT_FOUND) { /* nothing was ever stored */
+		s = OG_OK;
+	} else if (err) {
+		*err = why;
 	}
+	if (s != OG_OK)
+		return s;
 	*out = og_steal(&t);
 	return OG_OK;
 }

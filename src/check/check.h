@@ -17,7 +17,8 @@ typedef struct og_checks {
 
 void og_checks_init(og_checks *c, og_arena *arena);
 /* status FAIL or PASS by value <= limit is the caller's word; detail as printf. */
-void og_check_add(og_checks *c, const char *name, onnxgate_level level, onnxgate_check_status status, double value, double limit, const char *fmt, ...) OG_PRINTF(7, 8);
+void og_check_add(og_checks *c, const char *name, onnxgate_level level, onnxgate_check_status status, double value, double limit, const char *fmt,
+	...) OG_PRINTF(7, 8);
 /* FAIL if any failed; UNKNOWN if a check of the asked level was skipped where it counts; else PASS. */
 onnxgate_verdict og_checks_verdict(const og_checks *c, onnxgate_level asked);
 
@@ -30,6 +31,7 @@ og_status og_check_structure(const char *onnx_path, const og_context *ctx, og_ch
 
 /* Runtime level: loads; two or more bindings of every symbolic dim; shapes, dtypes, finite; batch = its items;
  * padding under the mask changes nothing. runtime NULL: rows say SKIPPED with why. */
-og_status og_check_runtime(const char *onnx_path, og_runtime *runtime, const char *why_none, const og_input_facts *facts, const char *task, const og_context *ctx, og_checks *out, og_error *err) OG_MUST;
+og_status og_check_runtime(const char *onnx_path, og_runtime *runtime, const char *why_none, const og_input_facts *facts, const char *task,
+	const og_context *ctx, og_checks *out, og_error *err) OG_MUST;
 
 #endif

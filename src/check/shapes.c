@@ -88,11 +88,13 @@ static void reconcile(og_infer *in, const char *name, const char *who, og_sinfo 
 	for (int d = 0; have->rank == declared->rank && d < have->rank; d++) {
 		if (og_sdim_merge(have->dims[d], declared->dims[d], &dims[d]))
 			continue;
-		og_fault(&in->f, "%s '%s': declared %s, inferred %s", who, name, og_shape_show(declared, left, sizeof(left)), og_shape_show(have, right, sizeof(right)));
+		og_fault(&in->f, "%s '%s': declared %s, inferred %s", who, name, og_shape_show(declared, left, sizeof(left)),
+			og_shape_show(have, right, sizeof(right)));
 		return;
 	}
 	if (have->rank != declared->rank)
-		og_fault(&in->f, "%s '%s': declared %s, inferred %s", who, name, og_shape_show(declared, left, sizeof(left)), og_shape_show(have, right, sizeof(right)));
+		og_fault(&in->f, "%s '%s': declared %s, inferred %s", who, name, og_shape_show(declared, left, sizeof(left)),
+			og_shape_show(have, right, sizeof(right)));
 	else
 		og_infer_copy(in, dims, (size_t)have->rank, &have->dims);
 }
@@ -150,7 +152,8 @@ static void check_output_types(og_op *o)
 
 	for (size_t i = 0; i < o->n->noutputs && og_schema_output(o->schema, i, &f); i++) {
 		if (!takes(&f, &o->out[i])) {
-			og_clash(o, "output %zu is %s, which the operator does not give at opset %lld", i, o->out[i].kind == OG_ONNX_TENSOR ? og_dtype_name(o->out[i].dtype) : "no tensor",
+			og_clash(o, "output %zu is %s, which the operator does not give at opset %lld", i, o->out[i].kind == OG_ONNX_TENSOR
+				? og_dtype_name(o->out[i].dtype) : "no tensor",
 			         (long long)o->opset);
 			return;
 		}
@@ -372,7 +375,8 @@ og_status og_structure_shapes(og_structure *st, bool resolved, og_error *err)
 	og_node_list outer = { .opsets = st->model->opsets, .nopsets = st->model->nopsets };
 
 	if (!resolved) {
-		og_check_add(st->out, "structure.shapes", ONNXGATE_VALIDATE_STRUCTURE, ONNXGATE_CHECK_SKIPPED, 0, 0, "not looked at, because names do not resolve in order");
+		og_check_add(st->out, "structure.shapes", ONNXGATE_VALIDATE_STRUCTURE, ONNXGATE_CHECK_SKIPPED, 0, 0,
+			"not looked at, because names do not resolve in order");
 		return st->out->nomem ? og_fail_nomem(err) : OG_OK;
 	}
 	OG_TRY(infer_init(&in, err));

@@ -118,17 +118,21 @@ bool og_infer_copy(og_infer *in, const og_sdim *dims, size_t n, const og_sdim **
 
 /* The rules: shapes_math.c */
 void og_shape_like_first(og_op *o), og_shape_broadcast(og_op *o), og_shape_softmax(og_op *o), og_shape_matmul(og_op *o), og_shape_gemm(og_op *o);
-void og_shape_normalization(og_op *o), og_shape_channel_norm(og_op *o), og_shape_reduce(og_op *o), og_shape_arg(og_op *o), og_shape_cumsum(og_op *o), og_shape_trilu(og_op *o);
+void og_shape_normalization(og_op *o), og_shape_channel_norm(og_op *o), og_shape_reduce(og_op *o), og_shape_arg(og_op *o), og_shape_cumsum(og_op *o),
+	og_shape_trilu(og_op *o);
 void og_shape_cast(og_op *o), og_shape_where(og_op *o), og_shape_prelu(og_op *o), og_shape_like_typed(og_op *o), og_shape_quantize(og_op *o);
 /* shapes_conv.c */
 void og_shape_conv(og_op *o), og_shape_pool(og_op *o), og_shape_global_pool(og_op *o), og_shape_recurrent(og_op *o);
 /* shapes_move.c */
-void og_shape_gather(og_op *o), og_shape_gather_elements(og_op *o), og_shape_gather_nd(og_op *o), og_shape_scatter(og_op *o), og_shape_reshape(og_op *o), og_shape_flatten(og_op *o);
+void og_shape_gather(og_op *o), og_shape_gather_elements(og_op *o), og_shape_gather_nd(og_op *o), og_shape_scatter(og_op *o), og_shape_reshape(og_op *o),
+	og_shape_flatten(og_op *o);
 void og_shape_transpose(og_op *o), og_shape_unsqueeze(og_op *o), og_shape_squeeze(og_op *o), og_shape_concat(og_op *o), og_shape_expand(og_op *o);
 /* shapes_cut.c */
-void og_shape_split(og_op *o), og_shape_slice(og_op *o), og_shape_tile(og_op *o), og_shape_pad(og_op *o), og_shape_onehot(og_op *o), og_shape_topk(og_op *o), og_shape_nonzero(og_op *o);
+void og_shape_split(og_op *o), og_shape_slice(og_op *o), og_shape_tile(og_op *o), og_shape_pad(og_op *o), og_shape_onehot(og_op *o),
+	og_shape_topk(og_op *o), og_shape_nonzero(og_op *o);
 /* shapes_value.c */
-void og_shape_shape(og_op *o), og_shape_size(og_op *o), og_shape_constant(og_op *o), og_shape_constant_of_shape(og_op *o), og_shape_range(og_op *o), og_shape_identity(og_op *o);
+void og_shape_shape(og_op *o), og_shape_size(og_op *o), og_shape_constant(og_op *o), og_shape_constant_of_shape(og_op *o), og_shape_range(og_op *o),
+	og_shape_identity(og_op *o);
 /* The contents of the output, where those of the inputs are known; called by the rules above. */
 void og_value_arithmetic(og_op *o), og_value_cast(og_op *o), og_value_where(og_op *o), og_value_pass(og_op *o);
 /* shapes_graph.c */

@@ -95,7 +95,8 @@ static bool conv_fits(og_op *o, const og_sinfo *x, const og_sinfo *w, int64_t gr
 		return false;
 	}
 	if (!og_sdim_merge(x->dims[1], og_sdim_mul(o->in, w->dims[1], og_sdim_of(group)), &same)) {
-		og_clash(o, "input %s, weight %s and group %lld: channels differ", og_shape_show(x, left, sizeof(left)), og_shape_show(w, right, sizeof(right)), (long long)group);
+		og_clash(o, "input %s, weight %s and group %lld: channels differ", og_shape_show(x, left, sizeof(left)), og_shape_show(w, right, sizeof(right)),
+			(long long)group);
 		return false;
 	}
 	if (b->rank == 1 && !og_sdim_merge(b->dims[0], w->dims[0], &same)) {

@@ -215,8 +215,11 @@ void og_shape_normalization(og_op *o)
 {
 	const og_sinfo *x = og_in(o, 0);
 	og_sdim dims[OG_RANK_MAX];
+	int64_t stash = og_op_int(o, "stash_type", OG_F32);
 	int axis;
 
+	for (size_t i = 1; i < 3 && stash > 0 && stash < OG_ONNX_DTYPE_COUNT; i++) /* mean and deviation, in the precision of the work */
+		og_out_dtype(o, i, (og_dtype)stash);
 	if (x->rank < 0)
 		return;
 	if (!og_op_axis(o, og_op_int(o, "axis", -1), x->rank, &axis))
@@ -230,7 +233,8 @@ void og_shape_normalization(og_op *o)
 			if (og_sdim_static(have) && og_sdim_static(want) && want.n != 1 && want.n != have.n) {
 				char left[200], right[200];
 
-				og_clash(o, "%s %s does not fit the input %s", i == 1 ? "scale" : "bias", og_shape_show(s, right, sizeof(right)), og_shape_show(x, left, sizeof(left)));
+				og_clash(o, "%s %s does not fit the input %s", i == 1 ? "scale" : "bias", og_shape_show(s, right, sizeof(right)),
+					og_shape_show(x, left, sizeof(left)));
 				return;
 			}
 		}

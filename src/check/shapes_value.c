@@ -111,7 +111,8 @@ void og_shape_constant_of_shape(og_op *o)
 	if (n > OG_RANK_MAX)
 		return;
 	og_out_shape(o, 0, (int)n, dims);
-	if (n == 1 && og_sdim_static(dims[0]) && dims[0].n >= 0 && dims[0].n <= OG_VALUES_MAX && a && a->t && og_onnx_tensor_ints(a->t, &fill, 1, &one) && one == 1) {
+	if (n == 1 && og_sdim_static(dims[0]) && dims[0].n >= 0 && dims[0].n <= OG_VALUES_MAX && a && a->t && og_onnx_tensor_ints(a->t, &fill, 1, &one)
+		&& one == 1) {
 		og_sdim values[OG_VALUES_MAX];
 
 		for (int64_t i = 0; i < dims[0].n; i++)

@@ -54,7 +54,8 @@ og_status og_findings_row(const og_findings *f, const char *name, og_error *err,
 	if (f->nomem || !summary)
 		return og_fail_nomem(err);
 	if (f->faults > 1)
-		og_check_add(out, name, ONNXGATE_VALIDATE_STRUCTURE, status, (double)f->faults, 0, "%.*s (and %zu more); %s", FINDING_MAX, f->fault, f->faults - 1, summary);
+		og_check_add(out, name, ONNXGATE_VALIDATE_STRUCTURE, status, (double)f->faults, 0, "%.*s (and %zu more); %s", FINDING_MAX, f->fault,
+			f->faults - 1, summary);
 	else if (f->faults)
 		og_check_add(out, name, ONNXGATE_VALIDATE_STRUCTURE, status, 1, 0, "%.*s; %s", FINDING_MAX, f->fault, summary);
 	else if (f->unknowns)
@@ -174,7 +175,8 @@ static og_status protobuf_row(const og_structure *st, og_error *err)
 
 	if (m->ir_version < 1)
 		og_fault(&f, "IR version %lld, expected 1 or more", (long long)m->ir_version);
-	return og_findings_row(&f, "structure.protobuf", err, "%zu nodes, %zu tensors, %zu subgraphs, %zu functions, IR version %lld, %llu unknown fields", m->node_count, m->tensor_count,
+	return og_findings_row(&f, "structure.protobuf", err, "%zu nodes, %zu tensors, %zu subgraphs, %zu functions, IR version %lld, %llu unknown fields",
+		m->node_count, m->tensor_count,
 	                       m->subgraph_count, m->nfunctions, (long long)m->ir_version, (unsigned long long)m->unknown_fields);
 }
 

@@ -97,7 +97,8 @@ static bool is_blob_of_snapshot(const char *folder, const char *path)
 		if (at[sizeof(snapshots) - 1])
 			n = (size_t)(at - folder);
 	}
-	return n > 0 && strncmp(folder, path, n) == 0 && og_starts_with(path + n, blobs) && path[n + sizeof(blobs) - 1] && !strchr(path + n + sizeof(blobs) - 1, '/');
+	return n > 0 && strncmp(folder, path, n) == 0 && og_starts_with(path + n, blobs) && path[n + sizeof(blobs) - 1]
+		&& !strchr(path + n + sizeof(blobs) - 1, '/');
 }
 
 og_status og_external_resolve(const char *folder, const char *location, char **path, uint64_t *size, og_error *err)
@@ -191,9 +192,11 @@ static og_status check_tensor(external *e, const og_tensor_ref *r, og_error *err
 	}
 	e->bytes += bytes;
 	if (x.has_length && x.length != bytes)
-		og_fault(&e->f, "%s '%s': takes %llu bytes, the length of its external data is %llu", r->what, r->name, (unsigned long long)bytes, (unsigned long long)x.length);
+		og_fault(&e->f, "%s '%s': takes %llu bytes, the length of its external data is %llu", r->what, r->name, (unsigned long long)bytes,
+			(unsigned long long)x.length);
 	else if (x.offset > size || bytes > size - x.offset)
-		og_fault(&e->f, "%s '%s': %llu bytes at offset %llu, past the end of '%.200s' (%llu bytes)", r->what, r->name, (unsigned long long)bytes, (unsigned long long)x.offset,
+		og_fault(&e->f, "%s '%s': %llu bytes at offset %llu, past the end of '%.200s' (%llu bytes)", r->what, r->name, (unsigned long long)bytes,
+			(unsigned long long)x.offset,
 		         x.location, (unsigned long long)size);
 	return OG_OK;
 }

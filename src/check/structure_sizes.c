@@ -79,7 +79,8 @@ static void check_raw(og_findings *f, const og_tensor_ref *r, uint64_t elements)
 	else if (!og_dtype_bytes(t->dtype, elements, &bytes))
 		og_fault(f, "%s '%s': %s %s has no size in bytes", r->what, r->name, og_dtype_name(t->dtype), show_dims(f->st->arena, t));
 	else if (bytes != t->raw_size)
-		og_fault(f, "%s '%s': %s %s takes %llu bytes, raw_data has %llu", r->what, r->name, og_dtype_name(t->dtype), show_dims(f->st->arena, t), (unsigned long long)bytes,
+		og_fault(f, "%s '%s': %s %s takes %llu bytes, raw_data has %llu", r->what, r->name, og_dtype_name(t->dtype), show_dims(f->st->arena, t),
+			(unsigned long long)bytes,
 		         (unsigned long long)t->raw_size);
 }
 
@@ -96,7 +97,8 @@ static void check_typed(og_findings *f, const og_tensor_ref *r, uint64_t element
 		}
 	}
 	if (!field_count(t->dtype, elements, &want) || t->counts[field] != want)
-		og_fault(f, "%s '%s': %s %s takes %llu entries, %s has %llu", r->what, r->name, og_dtype_name(t->dtype), show_dims(f->st->arena, t), (unsigned long long)want,
+		og_fault(f, "%s '%s': %s %s takes %llu entries, %s has %llu", r->what, r->name, og_dtype_name(t->dtype), show_dims(f->st->arena, t),
+			(unsigned long long)want,
 		         field_names[field], (unsigned long long)t->counts[field]);
 }
 
@@ -142,7 +144,8 @@ static void check_sparse(og_findings *f, const og_sparse_ref *r)
 		og_fault(f, "sparse tensor '%s': values of %zu dims, expected 1", r->name, s->values->rank);
 	else if (s->indices->dtype != OG_I64)
 		og_fault(f, "sparse tensor '%s': indices of type %s, expected int64", r->name, og_dtype_name(s->indices->dtype));
-	else if (s->indices->rank < 1 || s->indices->rank > 2 || s->indices->dims[0] != s->values->dims[0] || (s->indices->rank == 2 && (uint64_t)s->indices->dims[1] != s->rank))
+	else if (s->indices->rank < 1 || s->indices->rank > 2 || s->indices->dims[0] != s->values->dims[0]
+		|| (s->indices->rank == 2 && (uint64_t)s->indices->dims[1] != s->rank))
 		og_fault(f, "sparse tensor '%s': indices do not fit the values and dims", r->name);
 }
 

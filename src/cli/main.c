@@ -7,7 +7,10 @@
 #include "base/alloc.h"
 #include "base/str.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <string.h>
 #include <unistd.h>
 
 static const cli_command *const commands[] = { &cmd_verify, &cmd_convert, &cmd_check,    &cmd_inspect,  &cmd_metadata,
@@ -28,6 +31,23 @@ static void catch_signals(void)
 	sigemptyset(&sa.sa_mask);
 	sigaction(SIGINT, &sa, NULL);
 	sigaction(SIGTERM, &sa, NULL);
+}
+
+/* A caller may have closed one of the three: then the next file that is opened, a database say, would take its number and with it our
+ * output. Standard output is kept unwritable, so that a lost result is an error as on a full disk. */
+static void hold_standard_files(void)
+{
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 2 ? O_WRONLY : O_RDONLY) != fd) /* the lowest free number: fd itself */
+			_exit(ONNXGATE_IO);
+}
+
+static int printed(void)
+{
+	if (!fflush(stdout) && !ferror(stdout))
+		return 0;
+	fprintf(stderr, "onnxgate: standard output: %s\n", strerror(errno));
+	return ONNXGATE_IO;
 }
 
 static void help(FILE *f)
@@ -115,15 +135,16 @@ int main(int argc, char **argv)
 	cli c = { .a.q = ONNXGATE_REQUEST_INIT, .log = -1 };
 	og_error err = { .offset = ONNXGATE_NO_OFFSET };
 	int used = 0;
+	hold_standard_files();
 	if (argc < 2)
 		return usage("expected a command, found nothing", "onnxgate --help lists the commands");
 	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
 		printf("onnxgate %s\n", onnxgate_version());
-		return fflush(stdout) ? ONNXGATE_IO : 0;
+		return printed();
 	}
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
 		help(stdout);
-		return fflush(stdout) ? ONNXGATE_IO : 0;
+		return printed();
 	}
 	c.command = find(argc, argv, &used);
 	if (!c.command)
@@ -132,7 +153,7 @@ int main(int argc, char **argv)
 		return talk_error(&c, &err);
 	if (c.a.help) {
 		opt_help(c.command, stdout);
-		return fflush(stdout) ? ONNXGATE_IO : 0;
+		return printed();
 	}
 	catch_signals();
 	return run(&c);

@@ -23,7 +23,10 @@ static og_status find_arch(const char *model_type, const og_arch **out, og_error
 
 static og_status model_type_of(const og_json *doc, const char *expected, og_arena *arena, const char **out, og_error *err)
 {
+	const og_json *given = og_json_get(doc, "model_type");
 	const char *type = og_json_str(doc, "model_type", NULL);
+	if ((given && !type) || (type && !*type))
+		return og_fail(err, ONNXGATE_FORMAT, "config.json: model_type: expected a name, found %.60s", json_object_to_json_string((og_json *)(uintptr_t)given));
 	if (!type && !expected) {
 		og_status s = og_fail(err, ONNXGATE_FORMAT, "config.json: model_type: missing");
 		og_error_hint(err, "--type names it");

@@ -6,11 +6,20 @@
 
 #include "base/str.h"
 
-static const char *class_of(const og_json *config)
+/* NULL: none is named. */
+static og_status class_of(const og_json *config, const char **out, og_error *err)
 {
 	og_json *list = og_json_get(config, "architectures");
-	og_json *first = list && json_object_is_type(list, json_type_array) && json_object_array_length(list) ? json_object_array_get_idx(list, 0) : NULL;
-	return first && json_object_is_type(first, json_type_string) ? json_object_get_string(first) : NULL;
+	bool fits = !list || json_object_is_type(list, json_type_array);
+	size_t n = list && fits ? json_object_array_length(list) : 0;
+	*out = NULL;
+	for (size_t i = 0; i < n && fits; i++)
+		fits = json_object_is_type(json_object_array_get_idx(list, i), json_type_string);
+	if (!fits)
+		return og_fail(err, ONNXGATE_FORMAT, "config.json: architectures: expected a list of class names, found %.60s", json_object_to_json_string(list));
+	if (n)
+		*out = json_object_get_string(json_object_array_get_idx(list, 0));
+	return OG_OK;
 }
 
 static const og_head *by_class(const og_arch *arch, const char *name)
@@ -74,7 +83,9 @@ static og_status choose_asked(const og_arch *arch, const char *class_name, const
 og_status og_choose_head(const og_arch *arch, const og_json *config, const char *asked, bool sentence_transformers, og_arena *arena, const og_head **head,
 	const char **class_name, const char **reason, og_error *err)
 {
-	const char *name = og_arena_strdup(arena, class_of(config));
+	const char *named = NULL;
+	OG_TRY(class_of(config, &named, err));
+	const char *name = og_arena_strdup(arena, named);
 	*class_name = name;
 	if (asked)
 		return choose_asked(arch, name, asked, arena, head, reason, err);

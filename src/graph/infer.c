@@ -31,7 +31,8 @@ static og_status clash(const ctx *c, const char *what)
 {
 	const og_value *a = in(c, 0), *b = in(c, 1);
 	const char *type[2] = { a ? og_dtype_name(a->dtype) : "", b ? og_dtype_name(b->dtype) : "" };
-	return og_fail(c->err, ONNXGATE_MISMATCH, "%s: %s: %s %s and %s %s", c->n->op, what, type[0], a ? shape_text(c, a) : "", type[1], b ? shape_text(c, b) : "");
+	return og_fail(c->err, ONNXGATE_MISMATCH, "%s: %s: %s %s and %s %s", c->n->op, what, type[0], a ? shape_text(c, a) : "", type[1], b ? shape_text(c, b)
+		: "");
 }
 
 static void set(og_value *o, og_dtype dtype, int rank, const og_dim *dims)

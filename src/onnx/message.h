@@ -17,7 +17,8 @@ typedef enum og_attr_type { /* AttributeProto.AttributeType */
 	OG_ATTR_TYPE_COUNT
 } og_attr_type;
 
-typedef enum og_onnx_kind { OG_ONNX_UNTYPED, OG_ONNX_TENSOR, OG_ONNX_SEQUENCE, OG_ONNX_MAP, OG_ONNX_OPTIONAL, OG_ONNX_SPARSE_TENSOR, OG_ONNX_OPAQUE } og_onnx_kind;
+typedef enum og_onnx_kind { OG_ONNX_UNTYPED, OG_ONNX_TENSOR, OG_ONNX_SEQUENCE, OG_ONNX_MAP, OG_ONNX_OPTIONAL, OG_ONNX_SPARSE_TENSOR,
+	OG_ONNX_OPAQUE } og_onnx_kind;
 
 typedef struct og_onnx_pair {
 	const char *key, *value; /* not interned */

@@ -174,7 +174,8 @@ og_status og_onnx_read(og_source *s, const og_context *ctx, og_arena *arena, og_
 	if (s->size == 0)
 		return og_fail_at(err, ONNXGATE_FORMAT, 0, "%s: expected an ONNX model, found an empty file", s->name);
 	if (s->size > OG_ONNX_BYTES_MAX)
-		return og_fail_at(err, ONNXGATE_FORMAT, 0, "%s: %llu bytes, more than the 2 GiB that a protobuf message can have", s->name, (unsigned long long)s->size);
+		return og_fail_at(err, ONNXGATE_FORMAT, 0, "%s: %llu bytes, more than the 2 GiB that a protobuf message can have", s->name,
+			(unsigned long long)s->size);
 	OG_TRY(check_not_text(s, err));
 	in = og_alloc(sizeof(*in));
 	if (!in)

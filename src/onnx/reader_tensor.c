@@ -72,7 +72,8 @@ static og_status read_raw(og_stream *in, const og_message *m, og_onnx_tensor *t)
 	return OG_OK;
 }
 
-enum { T_DIMS = 1, T_TYPE = 2, T_SEGMENT = 3, T_FLOAT = 4, T_INT32 = 5, T_STRING = 6, T_INT64 = 7, T_NAME = 8, T_RAW = 9, T_DOUBLE = 10, T_UINT64 = 11, T_EXTERNAL = 13, T_LOCATION = 14 };
+enum { T_DIMS = 1, T_TYPE = 2, T_SEGMENT = 3, T_FLOAT = 4, T_INT32 = 5, T_STRING = 6, T_INT64 = 7, T_NAME = 8, T_RAW = 9, T_DOUBLE = 10, T_UINT64 = 11,
+	T_EXTERNAL = 13, T_LOCATION = 14 };
 
 static const og_field_spec tensor_specs[] = {
 	{ T_DIMS, OG_WIRE_VARINT, OG_PACKED, "TensorProto.dims" },
@@ -300,7 +301,8 @@ static const og_field_spec type_specs[] = {
 
 og_status og_read_type(og_stream *in, uint64_t end, int depth, og_onnx_type *t)
 {
-	static const og_onnx_kind kinds[] = { [1] = OG_ONNX_TENSOR, [4] = OG_ONNX_SEQUENCE, [5] = OG_ONNX_MAP, [7] = OG_ONNX_OPAQUE, [8] = OG_ONNX_SPARSE_TENSOR, [9] = OG_ONNX_OPTIONAL };
+	static const og_onnx_kind kinds[] = { [1] = OG_ONNX_TENSOR, [4] = OG_ONNX_SEQUENCE, [5] = OG_ONNX_MAP, [7] = OG_ONNX_OPAQUE,
+		[8] = OG_ONNX_SPARSE_TENSOR, [9] = OG_ONNX_OPTIONAL };
 	og_message m = OG_MESSAGE(type_specs, end);
 	bool more;
 

@@ -164,7 +164,8 @@ bool og_schema_attribute(const og_schema *s, const char *name, og_attr_type *typ
 
 const char *og_attr_type_name(og_attr_type t)
 {
-	static const char names[][16] = { "UNDEFINED", "FLOAT", "INT", "STRING", "TENSOR", "GRAPH", "FLOATS", "INTS", "STRINGS", "TENSORS", "GRAPHS", "SPARSE_TENSOR",
+	static const char names[][16] = { "UNDEFINED", "FLOAT", "INT", "STRING", "TENSOR", "GRAPH", "FLOATS", "INTS", "STRINGS", "TENSORS", "GRAPHS",
+		"SPARSE_TENSOR",
 		                              "SPARSE_TENSORS", "TYPE_PROTO", "TYPE_PROTOS" };
 
 	return (size_t)t < OG_COUNT(names) ? names[t] : "?";

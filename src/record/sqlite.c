@@ -496,6 +496,7 @@ static og_status sqlite_query(og_record *r, const char *sql, onnxgate_table **ou
 	OG_TRY(execute(q, "PRAGMA query_only = ON", "query", err));
 	sqlite3_set_authorizer(q->db, authorize, NULL);
 	sqlite3_progress_handler(q->db, POLL_STEPS, poll_cancel, r);
+	sqlite3_limit(q->db, SQLITE_LIMIT_LENGTH, (int)OG_QUERY_BYTES_MAX); /* of one value, before it is made */
 	og_status st = ask(q, sql, out, err);
 	sqlite3_progress_handler(q->db, 0, NULL, NULL);
 	sqlite3_set_authorizer(q->db, NULL, NULL);

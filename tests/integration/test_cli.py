@@ -99,11 +99,27 @@ class Cli(Case):
 
     def test_output_that_cannot_be_written(self):
         with open("/dev/full", "w") as full:
-            p = self.start("--help")
-            p.communicate()
-            p = subprocess.run([PROGRAM, "doctor"], stdout=full, stderr=subprocess.PIPE, env=self.environment())
-        self.assertEqual(p.returncode, 8)
-        self.assertIn(b"No space left", p.stderr)
+            for command in ("doctor", "--help", "--version"):
+                p = subprocess.run([PROGRAM, command], stdout=full, stderr=subprocess.PIPE, env=self.environment())
+                self.assertEqual(p.returncode, 8, command)
+                self.assertEqual(p.stderr, b"onnxgate: standard output: No space left on device\n")
+
+    def test_standard_files_that_are_closed(self):
+        """Nothing that is opened later may take their numbers and receive what is printed; a lost result is an error."""
+        models.bert(self.hub.repo("closed"))
+        for closed in ((1,), (0, 1), (0, 1, 2)):
+            p = subprocess.run([PROGRAM, "verify", "org/closed", "--validate", "structure", "--force"], stderr=subprocess.PIPE, env=self.environment(),
+                               preexec_fn=lambda: [os.close(fd) for fd in closed])
+            self.assertEqual(p.returncode, 8, p)
+            if 2 not in closed:
+                self.assertIn(b"onnxgate: standard output: Bad file descriptor", p.stderr)
+            self.check_caches()
+        self.assertEqual(len(self.query("select id from verifications")), 3)
+
+    def test_a_cache_that_cannot_be_listed(self):
+        with open(self.og, "w"):
+            pass
+        self.bad(8, "cache", "ls", says=self.og)
 
     def test_no_bar_and_no_colour_without_a_terminal(self):
         folder = self.hub.repo("plain")

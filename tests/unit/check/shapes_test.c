@@ -32,6 +32,7 @@ static const sound sounds[] = {
 	{ "input x float32 [3]\ninput z float32 [3, 4]\nnode MatMul x,z -> y\n", "float32 [4]", "float32 [1, 4]" },
 	{ "input x float32 [3, 2]\ninit w float32 [4, 3]\ninit c float32 [4]\nnode Gemm x,w,c -> y transA=1 transB=1\n", "float32 [2, 4]", "float32 [3, 4]" },
 	{ "input x float32 [b, s, 8]\ninit w float32 [8]\nnode LayerNormalization x,w,w -> y axis=-1\n", "float32 [b, s, 8]", "float32 [b, s, 7]" },
+	{ "input x float16 [b, 8]\ninit w float16 [8]\nnode LayerNormalization x,w -> z,y\n", "float32 [b, 1]", "float16 [b, 1]" },
 	{ "input x float32 [b, 4, 9]\ninit w float32 [4]\nnode InstanceNormalization x,w,w -> y\n", "float32 [b, 4, 9]", "float32 [b, 4, 8]" },
 	/* reductions */
 	{ "opset 13\ninput x float32 [2, 3, 4]\nnode ReduceMean x -> y axes=[1] keepdims=0\n", "float32 [2, 4]", "float32 [2, 1, 4]" },
@@ -71,29 +72,35 @@ static const sound sounds[] = {
 	{ "opset 9\ninput x float32 [4, 5]\nnode Slice x -> y starts=[1] ends=[3] axes=[1]\n", "float32 [4, 2]", "float32 [4, 3]" },
 	{ "input x float32 [2, 3]\nints p [0, 1, 0, 2]\nnode Pad x,p -> y\n", "float32 [2, 6]", "float32 [2, 5]" },
 	/* convolution, pooling, recurrence */
-	{ "input x float32 [b, 3, 32, 32]\ninit w float32 [8, 3, 3, 3]\nnode Conv x,w -> y pads=[1,1,1,1] strides=[2,2]\n", "float32 [b, 8, 16, 16]", "float32 [b, 8, 32, 32]" },
+	{ "input x float32 [b, 3, 32, 32]\ninit w float32 [8, 3, 3, 3]\nnode Conv x,w -> y pads=[1,1,1,1] strides=[2,2]\n", "float32 [b, 8, 16, 16]",
+		"float32 [b, 8, 32, 32]" },
 	{ "input x float32 [b, 4, 100]\ninit w float32 [4, 1, 5]\nnode Conv x,w -> y group=4 dilations=[2]\n", "float32 [b, 4, 92]", "float32 [b, 4, 96]" },
 	{ "input x float32 [1, 4, 9]\nnode MaxPool x -> y kernel_shape=[3] strides=[2]\n", "float32 [1, 4, 4]", "float32 [1, 4, 5]" },
 	{ "input x float32 [1, 4, 9, 9]\nnode GlobalAveragePool x -> y\n", "float32 [1, 4, 1, 1]", "float32 [1, 4, 9, 9]" },
-	{ "input x float32 [s, b, 6]\ninit w float32 [1, 32, 6]\ninit r float32 [1, 32, 8]\nnode LSTM x,w,r -> y hidden_size=8\n", "float32 [s, 1, b, 8]", "float32 [s, b, 8]" },
+	{ "input x float32 [s, b, 6]\ninit w float32 [1, 32, 6]\ninit r float32 [1, 32, 8]\nnode LSTM x,w,r -> y hidden_size=8\n", "float32 [s, 1, b, 8]",
+		"float32 [s, b, 8]" },
 	/* shape arithmetic */
 	{ "input x float32 [b, 5]\nnode Shape x -> y\n", "int64 [2]", "int64 [3]" },
 	{ "input x float32 [2, 5]\nnode Size x -> y\n", "int64 []", "int64 [1]" },
 	{ "input x float32 [2, 5, 3]\nnode Shape x -> s start=1\nnode ConstantOfShape s -> y\n", "float32 [5, 3]", "float32 [2, 5]" },
 	{ "scalar a 2\nscalar z 10\nscalar d 3\nnode Range a,z,d -> y\n", "int64 [3]", "int64 [4]" },
-	{ "input x float32 [7, 5]\nnode Shape x -> s\nscalar i 0\nnode Gather s,i -> n\nscalar a 0\nscalar d 1\nnode Range a,n,d -> y\n", "int64 [7]", "int64 [5]" },
-	{ "input x float32 [2, 3, 4]\nnode Shape x -> s\nints b [0]\nints e [2]\nnode Slice s,b,e -> h\nints m [-1]\nnode Concat h,m -> t axis=0\nnode Reshape x,t -> y\n",
+	{ "input x float32 [7, 5]\nnode Shape x -> s\nscalar i 0\nnode Gather s,i -> n\nscalar a 0\nscalar d 1\nnode Range a,n,d -> y\n", "int64 [7]",
+		"int64 [5]" },
+	{ "input x float32 [2, 3, 4]\nnode Shape x -> s\nints b [0]\nints e [2]\nnode Slice s,b,e -> h\nints m [-1]\nnode Concat h,m -> t axis=0\n"
+		"node Reshape x,t -> y\n",
 	  "float32 [2, 3, 4]", "float32 [2, 3, 5]" },
 	{ "input x float32 [2, 3, 4]\nnode Shape x -> s\nints i [1, 2]\nnode Gather s,i -> g\nscalar k 0\nscalar l 1\nnode Gather g,k -> p\nnode Gather g,l -> q\n"
 	  "node Mul p,q -> r\nints z [0]\nnode Unsqueeze r,z -> u\nnode Reshape v,u -> y\ninput v float32 [12, 1]\n",
 	  "float32 [12]", "float32 [13]" },
-	{ "ints s [2, -1, 4]\nints m [-1]\nnode Equal s,m -> e\nints o [1, 1, 1]\nnode Where e,o,s -> t\ninit x float32 [1]\nnode Expand x,t -> y\n", "float32 [2, 1, 4]", "float32 [2, 4]" },
+	{ "ints s [2, -1, 4]\nints m [-1]\nnode Equal s,m -> e\nints o [1, 1, 1]\nnode Where e,o,s -> t\ninit x float32 [1]\nnode Expand x,t -> y\n",
+		"float32 [2, 1, 4]", "float32 [2, 4]" },
 	{ "ints a [5]\nints b [3]\nnode Sub a,b -> c\nnode Cast c -> d to=6\nnode Cast d -> e to=7\nnode ConstantOfShape e -> y\n", "float32 [2]", "float32 [5]" },
 	{ "node Constant -> y value_ints=[1,2,3]\n", "int64 [3]", "int64 [2]" },
 	{ "node Constant -> y value_float=1.5\n", "float32 []", "int64 []" },
 	{ "input x float32 [2]\nnode Identity x -> y\n", "float32 [2]", "float32 [3]" },
 	/* subgraphs */
-	{ "input c bool []\ninput x float32 [2, 3]\nnode If c -> y {\n graph then_branch\n node Relu x -> a\n output a\n end\n graph else_branch\n node Tanh x -> a\n output a\n end\n }\n",
+	{ "input c bool []\ninput x float32 [2, 3]\nnode If c -> y {\n graph then_branch\n node Relu x -> a\n output a\n end\n graph else_branch\n"
+		" node Tanh x -> a\n output a\n end\n }\n",
 	  "float32 [2, 3]", "float32 [2, 4]" },
 	{ "input c bool []\ninput x float32 [2, 3]\ninput z float32 [2, 5]\nnode If c -> y {\n graph then_branch\n node Relu x -> a\n output a\n end\n"
 	  " graph else_branch\n node Tanh z -> a\n output a\n end\n }\n",
@@ -186,14 +193,16 @@ static void test_shapes__element_types_agree(void **state)
 	clash("node Constant -> y value_int=1 value_float=1.5\n", "2 values, expected one");
 	clash("input x float32 [2]\nnode Cast x -> y to=0\n", "to is 0, no element type");
 	clash("opset 12\ninput x bfloat16 [2]\nnode Relu x -> y\n", "input 0 is bfloat16, which the operator does not take at opset 12");
-	clash("input c bool []\ninput x float32 [2]\nnode If c -> y {\n graph then_branch\n node Relu x -> a\n output a\n end\n graph else_branch\n node Cast x -> a to=10\n output a\n end\n }\n",
+	clash("input c bool []\ninput x float32 [2]\nnode If c -> y {\n graph then_branch\n node Relu x -> a\n output a\n end\n graph else_branch\n"
+		" node Cast x -> a to=10\n output a\n end\n }\n",
 	      "output 0 is float32 in one branch and float16 in the other");
 }
 
 static void test_shapes__a_contradiction_inside_a_branch_is_found_once(void **state)
 {
 	(void)state;
-	clash("input c bool []\ninput x float32 [2, 3]\ninput z float32 [2, 4]\nnode If c -> y {\n graph then_branch\n node Add x,z -> a\n node Relu a -> b\n output b\n end\n"
+	clash("input c bool []\ninput x float32 [2, 3]\ninput z float32 [2, 4]\nnode If c -> y {\n graph then_branch\n node Add x,z -> a\n"
+		" node Relu a -> b\n output b\n end\n"
 	      " graph else_branch\n node Relu x -> a\n output a\n end\n }\nnode Relu y -> w\n",
 	      "do not broadcast");
 }
@@ -201,12 +210,16 @@ static void test_shapes__a_contradiction_inside_a_branch_is_found_once(void **st
 static void test_shapes__declared_values_inside_the_graph_are_compared(void **state)
 {
 	(void)state;
-	rows_fails("input x float32 [2, 3]\noutput y float32\nvalue a float32 [2, 4]\nnode Relu x -> a\nnode Relu a -> y\n", "structure.shapes", "value 'a': declared [2, 4], inferred [2, 3]");
-	rows_fails("input x float32 [2, 3]\noutput y float32\nvalue a float16\nnode Relu x -> a\nnode Relu a -> y\n", "structure.shapes", "value 'a': declared float16, inferred float32");
+	rows_fails("input x float32 [2, 3]\noutput y float32\nvalue a float32 [2, 4]\nnode Relu x -> a\nnode Relu a -> y\n", "structure.shapes",
+		"value 'a': declared [2, 4], inferred [2, 3]");
+	rows_fails("input x float32 [2, 3]\noutput y float32\nvalue a float16\nnode Relu x -> a\nnode Relu a -> y\n", "structure.shapes",
+		"value 'a': declared float16, inferred float32");
 	/* what a rule does not know is taken from the declaration */
-	rows_fails("import com.example 1\ninput x float32 [2, 3]\noutput y float32\nvalue a float32 [5]\nnode com.example:Thing x -> a\nnode Add a,x -> y\n", "structure.shapes",
+	rows_fails("import com.example 1\ninput x float32 [2, 3]\noutput y float32\nvalue a float32 [5]\nnode com.example:Thing x -> a\nnode Add a,x -> y\n",
+		"structure.shapes",
 	           "[5] and [2, 3] do not broadcast");
-	rows_fails("ir 3\ninput w float32 [4]\noutput y float32 [5]\ninit w float32 [5]\nnode Relu w -> y\n", "structure.shapes", "input 'w': declared [4], inferred [5]");
+	rows_fails("ir 3\ninput w float32 [4]\noutput y float32 [5]\ninit w float32 [5]\nnode Relu w -> y\n", "structure.shapes",
+		"input 'w': declared [4], inferred [5]");
 	rows_fails("output w float32 [4]\ninit w float32 [5]\n", "structure.shapes", "value 'w': declared [4], inferred [5]"); /* handed through */
 }
 
@@ -214,9 +227,11 @@ static void test_shapes__sums_of_symbols_have_the_names_that_exporters_give(void
 {
 	(void)state;
 	/* symbols cannot contradict; a message shows what the sum was called */
-	clash("input p float32 [past_sequence_length, 8]\ninput k float32 [sequence_length, 8]\ninit w float32 [7, 2]\nnode Concat p,k -> c axis=0\nnode MatMul c,w -> y\n",
+	clash("input p float32 [past_sequence_length, 8]\ninput k float32 [sequence_length, 8]\ninit w float32 [7, 2]\n"
+		"node Concat p,k -> c axis=0\nnode MatMul c,w -> y\n",
 	      "inner dims of [past_sequence_length + sequence_length, 8] and [7, 2] differ");
-	clash("input x float32 [batch, 12, 64]\nints t [-1, 64]\ninit w float32 [7, 2]\nnode Reshape x,t -> c\nnode MatMul c,w -> y\n", "inner dims of [batch*12, 64]");
+	clash("input x float32 [batch, 12, 64]\nints t [-1, 64]\ninit w float32 [7, 2]\nnode Reshape x,t -> c\nnode MatMul c,w -> y\n",
+		"inner dims of [batch*12, 64]");
 	clash("input x float32 [a, b, 64]\nints t [-1, 64]\ninit w float32 [7, 2]\nnode Reshape x,t -> c\nnode MatMul c,w -> y\n", "inner dims of [a*b, 64]");
 }
 

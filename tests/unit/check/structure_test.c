@@ -65,9 +65,11 @@ static void test_structure__subgraphs_see_the_outer_values_that_were_made(void *
 {
 	(void)state;
 	rows_passes("input c bool []\n" IN OUT BRANCHES("node Relu x -> a\noutput a\n", "node Tanh x -> a\noutput a\n"));
-	rows_fails("input c bool []\n" IN OUT BRANCHES("node Relu late -> a\noutput a\n", "node Tanh x -> a\noutput a\n") "node Relu x -> late\n", "structure.order",
+	rows_fails("input c bool []\n" IN OUT BRANCHES("node Relu late -> a\noutput a\n", "node Tanh x -> a\noutput a\n") "node Relu x -> late\n",
+		"structure.order",
 	           "uses 'late' before it is made");
-	rows_fails("input c bool []\n" IN OUT BRANCHES("node Relu x -> a\noutput a\n", "node Tanh x -> b\noutput a\n"), "structure.names", "graph output 'a' is nothing that its graph makes");
+	rows_fails("input c bool []\n" IN OUT BRANCHES("node Relu x -> a\noutput a\n", "node Tanh x -> b\noutput a\n"), "structure.names",
+		"graph output 'a' is nothing that its graph makes");
 	rows_fails("input c bool []\n" IN OUT BRANCHES("node Relu x -> a\noutput a\n", "node Tanh x -> b\noutput b\n") "node Relu a -> z\n", "structure.names",
 	           "uses 'a', which nothing makes"); /* a branch's value is not seen outside */
 	rows_fails("input c bool []\n" IN OUT BRANCHES("node Relu x -> a\noutput x\n", "node Tanh x -> a\noutput a\n"), "structure.names",
@@ -92,7 +94,8 @@ static void test_structure__what_the_table_lacks_is_skipped_by_name(void **state
 {
 	(void)state;
 	rows_expect(IN OUT "node Frobnicate x -> y name=f\n", "structure.ops", ONNXGATE_CHECK_SKIPPED, 0, "1 not judged: node 'f' (Frobnicate)");
-	rows_expect("import com.example 3\n" IN OUT "node com.example:Thing x -> y\n", "structure.ops", ONNXGATE_CHECK_SKIPPED, 0, "domain 'com.example' is not known");
+	rows_expect("import com.example 3\n" IN OUT "node com.example:Thing x -> y\n", "structure.ops", ONNXGATE_CHECK_SKIPPED, 0,
+		"domain 'com.example' is not known");
 	rows_expect("opset 99\n" IN OUT "node Relu x -> y\n", "structure.ops", ONNXGATE_CHECK_SKIPPED, 0, "opset 99 of domain '' is newer");
 	rows_expect("ir 99\n" IN OUT "node Relu x -> y\n", "structure.ops", ONNXGATE_CHECK_SKIPPED, 0, "IR version 99 is newer");
 	/* a fault outweighs what is not known */

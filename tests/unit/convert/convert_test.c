@@ -32,14 +32,19 @@ static void expect_task(const char *config, const char *asked, const char *task)
 	assert_true(p->task_reason && p->task_reason[0]);
 }
 
-static void expect_refusal(const char *config, const char *asked, const char *part)
+static void expect_error(og_status code, const char *config, const char *asked, const char *part)
 {
 	og_auto(og_arena) *a = og_arena_new();
 	og_plan *p;
 	og_error err = { 0 };
-	assert_int_equal(plan(config, asked, a, &p, &err), ONNXGATE_UNSUPPORTED);
+	assert_int_equal(plan(config, asked, a, &p, &err), code);
 	if (!strstr(err.message, part))
 		fail_msg("%s", err.message);
+}
+
+static void expect_refusal(const char *config, const char *asked, const char *part)
+{
+	expect_error(ONNXGATE_UNSUPPORTED, config, asked, part);
 }
 
 #define BERT(class) "{\"model_type\": \"bert\", \"architectures\": [\"" class "\"]}"
@@ -53,6 +58,17 @@ static void test_convert__task_is_the_class_of_the_config(void **state)
 	expect_task(BERT("BertForMultipleChoice"), NULL, "multiple-choice");
 	expect_task("{\"model_type\": \"bert\"}", NULL, "feature-extraction");
 	expect_task("{\"model_type\": \"bert\", \"architectures\": null}", NULL, "feature-extraction");
+}
+
+static void test_convert__names_of_the_config_have_their_types(void **state)
+{
+	(void)state;
+	expect_error(ONNXGATE_FORMAT, "{\"model_type\": 7}", NULL, "model_type: expected a name, found 7");
+	expect_error(ONNXGATE_FORMAT, "{\"model_type\": \"\"}", NULL, "model_type: expected a name, found \"\"");
+	expect_error(ONNXGATE_FORMAT, "{\"architectures\": []}", NULL, "model_type: missing");
+	expect_error(ONNXGATE_FORMAT, "{\"model_type\": \"bert\", \"architectures\": \"BertModel\"}", NULL, "architectures: expected a list");
+	expect_error(ONNXGATE_FORMAT, "{\"model_type\": \"bert\", \"architectures\": [7]}", NULL, "found [ 7 ]");
+	expect_error(ONNXGATE_FORMAT, "{\"model_type\": \"bert\", \"architectures\": [\"BertModel\", null]}", "fill-mask", "architectures: expected a list");
 }
 
 static void test_convert__task_asked_for(void **state)
@@ -174,6 +190,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_convert__task_is_the_class_of_the_config),
+		cmocka_unit_test(test_convert__names_of_the_config_have_their_types),
 		cmocka_unit_test(test_convert__task_asked_for),
 		cmocka_unit_test(test_convert__task_options_are_checked),
 		cmocka_unit_test(test_convert__companions_by_name),

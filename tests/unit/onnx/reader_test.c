@@ -219,7 +219,8 @@ static void test_reader__typed_fields_are_counted(void **state)
 	og_buf b = with_graph(&graph);
 	assert_int_equal(read_bytes(b.p, b.n, a, &m, NULL), OG_OK);
 	const uint64_t *c = m->graph->initializers[0].counts;
-	assert_true(c[OG_DATA_FLOAT] == 3 && c[OG_DATA_DOUBLE] == 2 && c[OG_DATA_STRING] == 2 && c[OG_DATA_UINT64] == 1 && c[OG_DATA_INT32] == 1 && c[OG_DATA_INT64] == 0);
+	assert_true(c[OG_DATA_FLOAT] == 3 && c[OG_DATA_DOUBLE] == 2 && c[OG_DATA_STRING] == 2 && c[OG_DATA_UINT64] == 1 && c[OG_DATA_INT32] == 1
+		&& c[OG_DATA_INT64] == 0);
 	og_buf_done(&b);
 }
 
@@ -304,7 +305,8 @@ static void test_reader__what_is_no_model_is_called_by_its_name(void **state)
 
 static void test_reader__every_truncation_is_refused(void **state)
 {
-	og_buf b = make_model("input x float32 [batch, 3]\noutput y float32 [batch, 4]\ninit w float32 [3, 4]\nnode MatMul x,w -> y name=mm\nnode Cast y -> z to=10\n");
+	og_buf b = make_model("input x float32 [batch, 3]\noutput y float32 [batch, 4]\ninit w float32 [3, 4]\nnode MatMul x,w -> y name=mm\n"
+		"node Cast y -> z to=10\n");
 	size_t good = 0;
 	(void)state;
 	for (size_t n = 0; n < b.n; n++) {
