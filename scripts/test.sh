@@ -31,6 +31,9 @@ PASSED=0 FAILED=0
 BROKEN=()
 BEGIN=$EPOCHREALTIME
 mkdir -p "$LOGS"
+# Two runs in one checkout would pull the build folders from under each other.
+exec 9>"$BUILD/test.lock"
+flock -n 9 || die "test.sh: another run is under way in this checkout ($BUILD/test.lock)"
 
 # A test sees the machine's own caches and tokens as little as possible.
 unset HF_HOME HF_HUB_CACHE HUGGINGFACE_HUB_CACHE HF_ENDPOINT HF_TOKEN HUGGING_FACE_HUB_TOKEN HF_TOKEN_PATH HF_HUB_OFFLINE
@@ -42,7 +45,7 @@ step() {
 	local name=$1 log=$LOGS/$2.log start=$EPOCHREALTIME rc=0 counts
 	shift 2
 	say "$name"
-	"$@" >"$log" 2>&1 || rc=$?
+	"$@" >"$log" 2>&1 9>&- || rc=$?
 	counts=$(grep -Eo '[0-9]+ passed, [0-9]+ failed' "$log" | awk '{ p += $1; f += $3 } END { if (NR) print p, f }')
 	[ -n "$counts" ] || counts=$((rc == 0)),$((rc != 0))
 	local passed=${counts%%[ ,]*} failed=${counts##*[ ,]}

@@ -95,7 +95,7 @@ int og_scope_push(og_build *b, int which, const char *fmt, ...)
 	if (which & 2)
 		fits = append_name(b->weight_scope, sizeof(b->weight_scope), b->weight_scope[0] ? part : og_ledger_scope(b->ledger, part)) && fits;
 	if (!fits)
-		og_build_fail(b, ONNXGATE_INTERNAL, "scope %s is too long", part);
+		og_build_fail(b, ONNXGATE_INTERNAL, "scope %.60s… is too long", part);
 	return 1;
 }
 

@@ -18,7 +18,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define COPY_PIECE (16u << 20) /* of a run that the kernel copies by itself */
+#define COPY_PIECE (16u << 20)     /* of a run that the kernel copies by itself */
+#define BUFFERS_BYTES (24u << 20)  /* of all workers together: our memory, whatever the model's size */
+#define PIECE_BYTES_MAX (12u << 20) /* a transposed matrix up to this size is read in long runs, a larger one in bands of columns */
+#define PIECE_BYTES_MIN (2u << 20)
 #define HASH_READ (1u << 20)
 #define WORKERS_MAX 64
 
@@ -57,12 +60,18 @@ typedef struct emission {
 
 /* ---- pieces ---- */
 
-static og_status cut_segment(const og_model *m, output *o, const og_segment *s, og_error *err)
+static uint64_t piece_bytes(int threads)
+{
+	uint64_t share = BUFFERS_BYTES / (uint64_t)threads;
+	return share > PIECE_BYTES_MAX ? PIECE_BYTES_MAX : share < PIECE_BYTES_MIN ? PIECE_BYTES_MIN : share;
+}
+
+static og_status cut_segment(const og_model *m, output *o, const og_segment *s, int threads, og_error *err)
 {
 	const og_tensor *t;
 	uint64_t at, step = COPY_PIECE;
 	if (s->init && !og_init_is_copy(s->init, &t, &at))
-		step = og_init_piece(s->init) * (og_dtype_bits(s->init->dtype) / 8);
+		step = og_init_piece(s->init, piece_bytes(threads)) * (og_dtype_bits(s->init->dtype) / 8);
 	for (uint64_t k = 0; k < s->size; k += step) {
 		if (!og_arena_grow(m->arena, &o->pieces, &o->cap, o->npieces + 1, sizeof(*o->pieces)))
 			return og_fail_nomem(err);
@@ -241,7 +250,7 @@ static og_status emit_file(const og_model *m, const og_layout *l, output *o, boo
 {
 	for (size_t i = 0; i < l->nsegments; i++)
 		if (l->segments[i].external == external)
-			OG_TRY(cut_segment(m, o, &l->segments[i], err));
+			OG_TRY(cut_segment(m, o, &l->segments[i], og_context_threads(ctx), err));
 	OG_TRY(og_tmpfile_open(o->path, NULL, &o->tmp, err));
 	o->fd = og_tmpfile_fd(o->tmp);
 	OG_TRY(reserve(o, err));

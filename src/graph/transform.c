@@ -9,7 +9,6 @@
 
 #include "base/str.h"
 
-#define PIECE_BYTES (4u << 20) /* of output: large enough for few system calls, small enough for two buffers a worker */
 #define TILE_BYTES (1u << 20)  /* of source, read at a time: stays in the second-level cache */
 #define BLOCK 16               /* elements: a cache line of floats each way */
 
@@ -37,9 +36,9 @@ bool og_init_is_copy(const og_init *c, const og_tensor **t, uint64_t *offset)
 	return true;
 }
 
-uint64_t og_init_piece(const og_init *c)
+uint64_t og_init_piece(const og_init *c, uint64_t bytes)
 {
-	uint64_t elements = PIECE_BYTES / width_of(c->dtype);
+	uint64_t elements = bytes / width_of(c->dtype);
 	if (!c->transpose)
 		return elements;
 	uint64_t row = (uint64_t)c->dims[1], rows = row ? elements / row : 1;

@@ -17,8 +17,8 @@ void og_scratch_done(og_scratch *s);
 /* The initializer is a run of the source's bytes as they are: where. */
 bool og_init_is_copy(const og_init *c, const og_tensor **t, uint64_t *offset);
 
-/* How many elements to fill at a time: a whole number of rows for a transposed matrix. */
-uint64_t og_init_piece(const og_init *c);
+/* How many elements to fill at a time, about `bytes` of output: a whole number of rows for a transposed matrix. */
+uint64_t og_init_piece(const og_init *c, uint64_t bytes);
 
 /* Elements [begin, end) as written into dst. Both are multiples of og_init_piece(), or the end. */
 og_status og_init_fill(const og_init *c, uint64_t begin, uint64_t end, void *dst, og_scratch *s, og_error *err) OG_MUST;

@@ -51,7 +51,7 @@ og_status og_hub_parse_id(const char *text, og_arena *arena, const char **repo_i
 og_status og_hub_resolve(og_hub *h, const char *repo_id, const char *revision, og_arena *arena, og_hub_repo **out, og_error *err) OG_MUST;
 const og_hub_file *og_hub_repo_find(const og_hub_repo *r, const char *path);
 
-/* The file's path in the cache's snapshot: downloaded and digest-verified unless its blob is there. Offline and absent:
+/* The file's path in the cache's snapshot: downloaded and digest-verified unless its blob is there, unchanged since. Offline and absent:
  * NETWORK with the hint to go online. NOT_FOUND when the commit has no such file. In arena. */
 og_status og_hub_fetch(og_hub *h, const og_hub_repo *r, const char *path, og_arena *arena, const char **local, og_error *err) OG_MUST;
 /* Is it there already (right size)? Then *local is its path, else NULL. No network, nothing written. */

@@ -62,8 +62,9 @@ static og_status convert(og_run *run, og_error *err)
 		og_error_hint(err, "say where with --output DIR");
 		return ONNXGATE_INVALID;
 	}
-	OG_TRY(og_folder_check(run->q->output, run->q->force, err));
+	OG_TRY(og_run_check_output(run, err));
 	OG_TRY(resolve(run, err));
+	OG_TRY(og_run_check_output(run, err));
 	double t = og_now_ms();
 	og_error e = { .offset = ONNXGATE_NO_OFFSET };
 	og_status st = write_folder(run, &e);

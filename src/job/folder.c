@@ -43,6 +43,40 @@ og_status og_folder_check(const char *target, bool force, og_error *err)
 	return ONNXGATE_INVALID;
 }
 
+/* Is there something in it? NOT_FOUND: it is not there itself. */
+static og_status real_and_filled(const char *path, char **real, bool *filled, og_error *err)
+{
+	og_dirlist list = { 0 };
+	OG_TRY(og_path_real(path, real, err));
+	OG_TRY(og_dir_list(*real, &list, err));
+	*filled = list.n > 0;
+	og_dirlist_done(&list);
+	return OG_OK;
+}
+
+og_status og_folder_spares(const char *target, const char *kept, const char *what, og_error *err)
+{
+	og_autofree char *t = NULL, *k = NULL;
+	bool filled = false;
+	og_error why = { 0 };
+	og_status s = real_and_filled(target, &t, &filled, &why);
+	if (s == OG_OK && filled)
+		s = og_path_real(kept, &k, &why);
+	if (s == ONNXGATE_NOT_FOUND || (s == OG_OK && !filled))
+		return OG_OK; /* nothing to lose */
+	if (s != OG_OK) {
+		if (err)
+			*err = why;
+		return s;
+	}
+	size_t n = strlen(t);
+	if (strncmp(k, t, n) || (n > 1 && k[n] && k[n] != '/'))
+		return OG_OK;
+	og_fail(err, ONNXGATE_INVALID, "output %s: replacing it would remove %s, %s", target, what, k);
+	og_error_hint(err, "name another folder");
+	return ONNXGATE_INVALID;
+}
+
 /* The uppermost missing one of path and the folders above it. */
 static og_status first_missing(const char *path, char **out, og_error *err)
 {

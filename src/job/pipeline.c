@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "job/folder.h"
 
 static const struct {
 	const char *suffix, *dtype;
@@ -79,6 +80,24 @@ og_status og_run_begin(og_run *run, onnxgate *g, const onnxgate_request *q, og_r
 		                                 .allow_unexpected = q->allow_unexpected,
 		                                 .allow_unknown_keys = q->allow_unknown_keys };
 	og_checks_init(&run->checks, arena);
+	return OG_OK;
+}
+
+og_status og_run_check_output(const og_run *run, og_error *err)
+{
+	const onnxgate_request *q = run->q;
+	const struct {
+		const char *path, *what;
+	} kept[] = {
+		{ run->origin && !run->origin->repo ? run->origin->id : NULL, "the folder that is converted" },
+		{ run->g->set->home, "the cache of conversions" },
+		{ run->g->set->hub_cache, "the Hub's cache" },
+		{ ".", "the working folder" },
+	};
+	OG_TRY(og_folder_check(q->output, q->force, err));
+	for (size_t i = 0; q->force && i < OG_COUNT(kept); i++)
+		if (kept[i].path)
+			OG_TRY(og_folder_spares(q->output, kept[i].path, kept[i].what, err));
 	return OG_OK;
 }
 

@@ -32,6 +32,8 @@ typedef struct og_run { /* one request under way */
 
 /* q and r are kept; the options of the conversion and the asked dtype come from q. */
 og_status og_run_begin(og_run *run, onnxgate *g, const onnxgate_request *q, og_result *r, og_arena *arena, og_error *err) OG_MUST;
+/* May the output folder that was asked for be made or replaced? With the origin known, the origin is spared, too. */
+og_status og_run_check_output(const og_run *run, og_error *err) OG_MUST;
 /* Fetches the config and plans the conversion, once. */
 og_status og_run_plan(og_run *run, og_error *err) OG_MUST;
 og_input_facts og_run_facts(const og_run *run);

@@ -53,7 +53,7 @@ static og_status verify(og_run *run, og_error *err)
 {
 	const onnxgate_request *q = run->q;
 	if (q->output)
-		OG_TRY(og_folder_check(q->output, q->force, err));
+		OG_TRY(og_run_check_output(run, err));
 	og_status st = og_pipeline_walk(run, err);
 	if (q->output && run->r->pub.path) {
 		og_error e = { 0 };

@@ -112,6 +112,8 @@ run_command() { # NAME COMMAND…: shows its output as it comes
 }
 
 RESULTS=() FAILED=0
+exec 9>"$BUILD/fresh.lock"
+flock -n 9 || die "debootstrap.sh: another run is under way in this checkout ($BUILD/fresh.lock)"
 trap finish EXIT
 rm -rf --one-file-system "$FRESH"
 mkdir -p "$FRESH"

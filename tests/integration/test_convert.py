@@ -64,6 +64,22 @@ class Convert(Case):
         self.good("convert", self.model, "--output", self.out, "--force", *LEVEL)
         self.assertNotIn("mine", os.listdir(self.out))
 
+    def test_force_never_removes_the_source_or_a_cache(self):
+        source = os.path.join(self.home, "models", "mine")
+        models.bert(source)
+        models.bert(self.hub.repo("spared"))
+        self.good("verify", "org/spared", *LEVEL)
+        before = self.tree(self.home)
+        for args, says in (((source, "--output", source), "the folder that is converted"),
+                           ((source, "--output", os.path.join(source, "..")), "the folder that is converted"),
+                           (("org/spared", "--output", self.og), "the cache of conversions"),
+                           (("org/spared", "--output", os.path.join(self.home, "hf")), "the Hub's cache")):
+            self.bad(2, "convert", *args, "--force", *LEVEL, says=says, hint=True)
+        self.bad(2, "convert", source, "--output", ".", "--force", *LEVEL, says="the working folder", cwd=source)
+        self.bad(2, "verify", "org/spared", "--output", self.home, "--force", *LEVEL, says="the cache of conversions", hint=True)
+        self.bad(2, "verify", "org/spared", "--output", ".", "--force", *LEVEL, says="the working folder", cwd=os.path.dirname(source))
+        self.assertEqual(self.tree(self.home), before)
+
     def test_nothing_is_left_of_a_failure(self):
         models.write(self.model, "model.safetensors", models.safetensors({}))
         before = self.tree(self.home)

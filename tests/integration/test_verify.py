@@ -214,6 +214,17 @@ class Verify(Case):
         with open(again["path"], "rb") as f:
             self.assertEqual(f.read(), whole)
 
+    def test_weights_that_were_patched_after_the_download(self):
+        models.bert(self.hub.repo("later"))
+        want = digest(self.document("verify", "org/later", *LEVEL)["path"])
+        [blob] = [os.path.realpath(os.path.join(w, n)) for w, _, ns in os.walk(self.cache) for n in ns if n == "model.safetensors"]
+        with open(blob, "r+b") as f:
+            f.seek(-40, os.SEEK_END)
+            f.write(b"\1" * 40)
+        self.bad(11, "verify", "org/later", "--force", "--offline", *LEVEL, says=["model.safetensors", os.path.basename(blob)], hint="network")
+        self.assertEqual(digest(self.document("verify", "org/later", "--force", *LEVEL)["path"]), want)
+        self.check_caches()
+
     def test_sixteen_at_once(self):
         """One conversion, one download of the weights."""
         models.bert(self.hub.repo("many"))

@@ -72,7 +72,7 @@ def beyond_core(data, why):
     first = re.search(r"\(op_type:(\w+)\)", why)
     if first and first.group(1) not in CORE:
         return "an operator whose shapes we do not promise to infer"
-    if not re.search(r"existing shape differ|expected to have|Incompatible dimensions", why):
+    if not re.search(r"existing shape differ|expected to have|Incompatible dimensions|Invalid tensor data type", why):
         return None
     ops = {n.op_type for g in graphs(onnx.load_from_string(data)) for n in g.node}
     return "behind an operator whose shapes we do not promise to infer" if ops - CORE else None
@@ -369,22 +369,27 @@ def mutated(rng, model):
 # ---- running ------------------------------------------------------------------------------------------------------------
 
 
+def made_inputs(model):
+    """Zeros and ones in the declared shapes, 2 for a symbol; an exception where an input is no plain tensor."""
+    rng = np.random.default_rng(1)
+    weights = {t.name for t in model.graph.initializer}
+    feeds = {}
+    for v in model.graph.input:
+        if v.name not in weights:
+            shape = [d.dim_value if d.HasField("dim_value") else 2 for d in v.type.tensor_type.shape.dim]
+            feeds[v.name] = rng.integers(0, 2, shape).astype(helper.tensor_dtype_to_np_dtype(v.type.tensor_type.elem_type))
+    return feeds
+
+
 def runs_as_declared(data):
     """True, False, or None: not to be told (no plain inputs, or an operator that the evaluator does not have)."""
     from onnx.reference import ReferenceEvaluator
 
     model = onnx.load_from_string(data)
-    rng = np.random.default_rng(1)
-    feeds = {}
-    weights = {t.name for t in model.graph.initializer}
-    for v in model.graph.input:
-        if v.name in weights or not v.type.tensor_type.elem_type:
-            continue
-        shape = [d.dim_value if d.HasField("dim_value") else 2 for d in v.type.tensor_type.shape.dim]
-        try:
-            feeds[v.name] = rng.integers(0, 2, shape).astype(helper.tensor_dtype_to_np_dtype(v.type.tensor_type.elem_type))
-        except Exception:  # noqa: BLE001
-            return None
+    try:
+        feeds = made_inputs(model)
+    except Exception:  # noqa: BLE001
+        return None
     stderr, sys.stderr = sys.stderr, io.StringIO()
     try:
         outputs = ReferenceEvaluator(model).run(None, feeds)
@@ -414,7 +419,7 @@ class Judge:
         self.keep = args.keep
         self.passed = self.failed = self.accepted = self.refused = self.unknown = 0
         self.reasons = collections.Counter()
-        self.checker, self.died = None, 0
+        self.child, self.died = None, 0
 
     def ours(self, path):
         """(verdict, the failed rows)"""
@@ -425,24 +430,23 @@ class Judge:
             return f"exit code {done.returncode}", [("", done.stderr.strip()[-300:])]
         return document["verdict"], [(c["name"], c["detail"]) for c in document["checks"] if c["status"] == "fail"]
 
-    def theirs(self, path):
-        """None, or why the checker refuses the file. It lives in a child, because some files kill it."""
-        if self.checker is None:
-            self.checker = subprocess.Popen([sys.executable, __file__, "--checker"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL, text=True)
-        self.checker.stdin.write(path + "\n")
-        self.checker.stdin.flush()
-        answer = self.checker.stdout.readline()
+    def ask(self, what, path):
+        """null, or why onnx.checker ("check") or ONNX Runtime ("run") refuses the file. They live in a child, because some files kill them."""
+        if self.child is None:
+            self.child = subprocess.Popen([sys.executable, __file__, "--child"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.child.stdin.write(f"{what} {path}\n")
+        self.child.stdin.flush()
+        answer = self.child.stdout.readline()
         if answer:
             return json.loads(answer)
         self.died += 1
-        code, self.checker = self.checker.wait(), None
+        code, self.child = self.child.wait(), None
         return f"killed by signal {-code}"
 
     def close(self):
-        if self.checker is not None:
-            self.checker.stdin.close()
-            self.checker.wait()
+        if self.child is not None:
+            self.child.stdin.close()
+            self.child.wait()
 
     @staticmethod
     def second_opinion(data):
@@ -465,7 +469,7 @@ class Judge:
         with open(path, "wb") as f:
             f.write(data)
         verdict, rows = self.ours(path)
-        why = self.theirs(path)
+        why = self.ask("check", path)
         self.accepted, self.refused = self.accepted + (why is None), self.refused + (why is not None)
         self.unknown += verdict == "unknown"
         if valid:
@@ -477,8 +481,10 @@ class Judge:
             known = [explained(STRICTER, *row) for row in rows]
             ok = self.reason("stricter", self.second_opinion(data) if shapes else None, *known)
             ok = ok or (shapes and self.reason("stricter", self.third_opinion(data, base)))
+            ok = ok or (self.ask("run", path) is not None and self.reason("stricter", "ONNX Runtime refuses it, or fails to run it"))
         elif verdict == "pass" and why is not None:
             ok = self.reason("laxer", explained(LAXER, why), beyond_core(data, why))
+            ok = ok or (self.ask("run", path) is None and self.reason("laxer", "ONNX Runtime runs it"))
         else:
             ok = verdict in ("pass", "fail")
         self.passed, self.failed = self.passed + ok, self.failed + (not ok)
@@ -496,27 +502,40 @@ class Judge:
         return why is not None
 
 
-def checker():
-    """The child: for each path on standard input null, or why onnx.checker refuses the file."""
+def child():
+    """For each line "check PATH" or "run PATH" null, or why it is refused."""
     for line in sys.stdin:
+        what, path = line.rstrip("\n").split(" ", 1)
         try:
-            onnx.checker.check_model(line.rstrip("\n"), full_check=True)
+            if what == "check":
+                onnx.checker.check_model(path, full_check=True)
+            else:
+                run(path)
             why = None
-        except Exception as e:  # noqa: BLE001 - the checker raises whatever its parts raise
+        except Exception as e:  # noqa: BLE001 - they raise whatever their parts raise
             why = str(e).strip() or type(e).__name__
         print(json.dumps(why), flush=True)
+
+
+def run(path):
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    session.run(None, made_inputs(onnx.load(path, load_external_data=False)))
 
 
 def main():
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("--build", default=os.path.join(ROOT, "build"), help="folder of the built program")
     p.add_argument("--seed", type=int, default=None, help="of the random share (default: from the clock, printed)")
-    p.add_argument("--random", type=int, default=1200, help="mutations of the random share")
+    p.add_argument("--random", type=int, default=1000, help="mutations of the random share")
     p.add_argument("--keep", help="folder for the files of failed cases")
-    p.add_argument("--checker", action="store_true", help=argparse.SUPPRESS)
+    p.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     args = p.parse_args()
-    if args.checker:
-        return checker()
+    if args.child:
+        return child()
     seed = args.seed if args.seed is not None else int(time.time()) % 1_000_000_007
     print(f"onnx {onnx.__version__}; random share: --seed {seed}")
     judge = Judge(args)
@@ -538,7 +557,7 @@ def main():
     for why, n in sorted(judge.reasons.items()):
         print(f"        {why} ({n})")
     judge.close()
-    print(f"        files that kill onnx.checker: {judge.died}")
+    print(f"        files that kill onnx.checker or ONNX Runtime: {judge.died}")
     print(f"{judge.passed} passed, {judge.failed} failed")
     return 1 if judge.failed or not judge.passed else 0
 

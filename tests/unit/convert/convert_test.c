@@ -186,6 +186,22 @@ static void test_convert__readback_finds_a_shifted_weight(void **state)
 	toy_builder_free(&t);
 }
 
+static void test_convert__readback_follows_stacks_and_affine_weights(void **state)
+{
+	const toy_weight two[] = { { "a", 2, { 5, 7 } }, { "b", 2, { 3, 7 } }, { "v", 1, { 8 } } };
+	toy_build t = toy_builder(two, OG_COUNT(two));
+	const char *first = NULL;
+	(void)state;
+	og_val x = og_input(t.b, "x", OG_F32, "batch_size", "7");
+	og_val ab = og_weight_stack(t.b, "ab", (const char *const[]){ "a", "b" }, (const int64_t[]){ 5, 3 }, 2, 7, true);
+	og_output(t.b, "y", og_mul(t.b, og_matmul(t.b, x, ab), og_weight_affine(t.b, "v", (const int64_t[]){ 8 }, 1, 3.0f, 0.5f)));
+	og_model *m = toy_finish(&t);
+	assert_int_equal(og_lower_opset(m, 18, NULL), OG_OK);
+	write_model(m);
+	assert_int_equal(mismatches(m, t.arena, &first), 0);
+	toy_builder_free(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -197,6 +213,7 @@ int main(void)
 		SCRATCH_TEST(test_convert__readback_a_right_file_passes),
 		SCRATCH_TEST(test_convert__readback_finds_a_wrongly_transposed_square_matrix),
 		SCRATCH_TEST(test_convert__readback_finds_a_shifted_weight),
+		SCRATCH_TEST(test_convert__readback_follows_stacks_and_affine_weights),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

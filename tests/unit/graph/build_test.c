@@ -186,6 +186,111 @@ static void test_build__an_open_scope_or_no_output_is_our_fault(void **state)
 	toy_builder_free(&t);
 }
 
+/* What a description does wrong sticks, with this status. */
+static void expect_stuck(toy_build *t, og_status status, const char *part)
+{
+	og_model *m;
+	og_error err = { 0 };
+	assert_true(og_build_stuck(t->b));
+	assert_int_equal(og_build_finish(t->b, &m, &err), status);
+	if (!strstr(err.message, part))
+		fail_msg("%s", err.message);
+	toy_another(t);
+}
+
+static void test_build__mistakes_of_a_description_stick(void **state)
+{
+	toy_build t = toy_builder(NULL, 0);
+	char name[1200] = "";
+	og_val x = input(t.b);
+	(void)state;
+	og_output(t.b, "x", og_add(t.b, x, x));
+	expect_stuck(&t, ONNXGATE_INTERNAL, "the name x is given twice");
+	memset(name, 'n', sizeof(name) - 1);
+	OG_WEIGHT_SCOPE(t.b, "%s", name) og_weight(t.b, "w", 2);
+	expect_stuck(&t, ONNXGATE_INTERNAL, "is too long");
+	og_weight(t.b, "w", (int64_t)1 << 40, (int64_t)1 << 40);
+	expect_stuck(&t, ONNXGATE_UNSUPPORTED, "more elements than 64 bits can count");
+	og_weight_stack(t.b, "s", (const char *const[]){ "a" }, (const int64_t[]){ 2 }, 1, 0, true);
+	expect_stuck(&t, ONNXGATE_INTERNAL, "a stack of 1 weights of width 0");
+	og_weight_rows(t.b, "r", 9, 7, 6, 4);
+	expect_stuck(&t, ONNXGATE_INTERNAL, "rows 6 to 10 of 9");
+	og_weight(t.b, "again", 2, 3);
+	og_weight(t.b, "again", 3, 2);
+	expect_stuck(&t, ONNXGATE_INTERNAL, "again is claimed as [2, 3] and again as [3, 2]");
+	toy_builder_free(&t);
+}
+
+static void test_build__a_dim_is_computed_once(void **state)
+{
+	toy_build t = toy_builder(NULL, 0);
+	og_val x = input(t.b);
+	(void)state;
+	assert_int_equal(og_dim_value(t.b, og_dim_at(t.b, x, 1)).id, og_dim_value(t.b, og_dim_at(t.b, x, 1)).id);
+	og_val swapped = og_reshape(t.b, x, og_dim_at(t.b, x, 1), og_dim_at(t.b, x, 0), og_dim_of(t.b, 6)); /* two dims move: one has to be computed */
+	og_output(t.b, "y", swapped);
+	og_model *m = toy_finish(&t);
+	const og_node *last = m->main->nodes[m->main->nnodes - 1];
+	assert_string_equal(last->op, "Reshape");
+	assert_string_equal(og_model_value(m, last->in[1])->node->op, "Concat");
+	toy_builder_free(&t);
+}
+
+static void short_form(og_build *b, void *arg, og_val *out)
+{
+	out[0] = og_slice(b, *(og_val *)arg, 2, 0, 2);
+}
+
+static void long_form(og_build *b, void *arg, og_val *out)
+{
+	out[0] = og_slice(b, *(og_val *)arg, 2, 0, 4);
+}
+
+static void other_type(og_build *b, void *arg, og_val *out)
+{
+	out[0] = og_cast(b, *(og_val *)arg, OG_I64);
+}
+
+static void test_build__branches_agree_in_type_and_join_dims(void **state)
+{
+	toy_build t = toy_builder(NULL, 0);
+	og_val x = input(t.b), cond = og_input(t.b, "cond", OG_BOOL, NULL), y;
+	(void)state;
+	og_if(t.b, cond, short_form, long_form, &x, &y, 1);
+	assert_true(og_dim_eq(og_dim_at(t.b, y, 0), og_dim_at(t.b, x, 0)));
+	assert_false(og_dim_is_int(og_build_dims(t.b), og_dim_at(t.b, y, 2), NULL));
+	og_if(t.b, cond, short_form, other_type, &x, &y, 1);
+	expect_stuck(&t, ONNXGATE_INTERNAL, "differs in type or rank");
+	toy_builder_free(&t);
+}
+
+static void test_build__ties_and_unexpected_tensors(void **state)
+{
+	const toy_weight empty[] = { { "embed.weight", 2, { 0, 2 } }, { "head.weight", 2, { 0, 2 } }, { "odd", 1, { 1 } } }; /* equal: no bytes */
+	const toy_weight alias[] = { { "head.weight", 2, { 3, 2 } } };
+	const toy_weight twice[] = { { "LayerNorm.gamma", 1, { 3 } }, { "LayerNorm.weight", 1, { 3 } } };
+	toy_build t = toy_builder(empty, 3);
+	og_ledger_report r;
+	og_error err = { 0 };
+	(void)state;
+	og_tied(t.b, "head.weight", "embed.weight");
+	og_weight(t.b, "embed.weight", 0, 2);
+	assert_int_equal(og_ledger_check(t.ledger, NULL, true, &r, NULL), OG_OK);
+	assert_true(r.claimed == 1 && r.tied == 1 && r.unexpected == 1);
+	toy_builder_free(&t);
+	t = toy_builder(alias, 1); /* found under the alias */
+	og_tied(t.b, "head.weight", "embed.weight");
+	og_weight(t.b, "embed.weight", 3, 2);
+	assert_int_equal(og_ledger_check(t.ledger, NULL, false, &r, NULL), OG_OK);
+	toy_builder_free(&t);
+	t = toy_builder(NULL, 0);
+	og_checkpoint *c = toy_checkpoint(twice, 2);
+	assert_int_equal(og_ledger_new(t.arena, c, NULL, NULL, NULL, &t.ledger, &err), ONNXGATE_FORMAT);
+	assert_non_null(strstr(err.message, "stands twice"));
+	og_checkpoint_free(c);
+	toy_builder_free(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -200,6 +305,10 @@ int main(void)
 		SCRATCH_TEST(test_build__reshape_is_proved),
 		SCRATCH_TEST(test_build__what_no_output_needs_is_dropped),
 		SCRATCH_TEST(test_build__an_open_scope_or_no_output_is_our_fault),
+		SCRATCH_TEST(test_build__mistakes_of_a_description_stick),
+		SCRATCH_TEST(test_build__a_dim_is_computed_once),
+		SCRATCH_TEST(test_build__branches_agree_in_type_and_join_dims),
+		SCRATCH_TEST(test_build__ties_and_unexpected_tensors),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -174,6 +174,45 @@ static void test_emit__a_checkpoint_that_shrank_is_an_error(void **state)
 	toy_builder_free(&t);
 }
 
+/* Two runs of external bytes: each begins a page, small ones stay, and the digest covers the gap between. */
+static void test_emit__external_data_begins_pages(void **state)
+{
+	const toy_weight two[] = { { "m", 2, { 20, 20 } }, { "n", 2, { 20, 30 } }, { "small", 1, { 30 } } };
+	toy_build t = toy_builder(two, OG_COUNT(two));
+	og_emitted out[2];
+	size_t n;
+	char again[65];
+	uint64_t size;
+	(void)state;
+	og_val x = og_matmul(t.b, og_input(t.b, "x", OG_F32, "batch_size", "20"), og_weight(t.b, "m", 20, 20));
+	og_output(t.b, "y", og_add(t.b, og_matmul(t.b, x, og_weight(t.b, "n", 20, 30)), og_weight(t.b, "small", 30)));
+	og_model *m = toy_finish(&t);
+	assert_int_equal(og_lower_opset(m, 18, NULL), OG_OK);
+	emit(m, "model.onnx", OG_EXTERNAL_ALWAYS, 2, out, &n);
+	assert_int_equal(out[0].size, 4096 + 2400);
+	assert_int_equal(og_file_size(scratch("model.onnx"), &size, NULL), OG_OK);
+	assert_true(size > 120 && size < 4096);
+	assert_int_equal(og_sha256_file(scratch("model.onnx_data"), NULL, again, NULL), OG_OK);
+	assert_string_equal(out[0].sha256, again);
+	toy_builder_free(&t);
+}
+
+static void test_emit__more_than_a_protobuf_holds_goes_beside_it(void **state)
+{
+	toy_build t = toy_builder(NULL, 0);
+	og_layout l;
+	(void)state;
+	og_val x = og_input(t.b, "x", OG_F32, "batch_size", "4096");
+	og_output(t.b, "y", og_matmul(t.b, x, og_weight(t.b, "w", 4096, 200000)));
+	og_model *m = toy_finish(&t);
+	assert_int_equal(og_lower_opset(m, 18, NULL), OG_OK);
+	assert_int_equal(og_layout_make(m, OG_EXTERNAL_NEVER, "d", &l, NULL), ONNXGATE_UNSUPPORTED);
+	assert_int_equal(og_layout_make(m, OG_EXTERNAL_AUTO, "d", &l, NULL), OG_OK);
+	assert_int_equal(l.data_size, (uint64_t)4096 * 200000 * 4);
+	og_layout_done(&l);
+	toy_builder_free(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -182,6 +221,8 @@ int main(void)
 		SCRATCH_TEST(test_emit__same_bytes_whatever_the_threads),
 		SCRATCH_TEST(test_emit__a_cancelled_emission_leaves_nothing),
 		SCRATCH_TEST(test_emit__a_checkpoint_that_shrank_is_an_error),
+		SCRATCH_TEST(test_emit__external_data_begins_pages),
+		SCRATCH_TEST(test_emit__more_than_a_protobuf_holds_goes_beside_it),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -132,6 +132,26 @@ static void test_lower__constants_are_shared_only_when_equal(void **state)
 	toy_builder_free(&t);
 }
 
+static void test_lower__half_precision_keeps_what_needs_more(void **state)
+{
+	toy_build t = toy_builder(NULL, 0);
+	const float ones[4] = { 1, 1, 1, 1 };
+	uint16_t lowest;
+	(void)state;
+	og_val x = og_input(t.b, "x", OG_F32, "batch_size", "4");
+	og_val y = og_layer_norm_op(t.b, x, og_const_data(t.b, OG_F32, (int64_t[]){ 4 }, 1, ones), OG_NONE, 1e-12), low = og_const_f32(t.b, -3e38f);
+	og_val z = og_add(t.b, y, low);
+	og_output(t.b, "z", z);
+	og_model *m = toy_finish(&t);
+	assert_int_equal(og_lower_opset(m, 18, NULL), OG_OK);
+	assert_int_equal(og_lower_fp16(m, NULL), OG_OK);
+	assert_int_equal(og_model_value(m, y)->dtype, OG_F32);
+	assert_int_equal(og_model_value(m, z)->dtype, OG_F16);
+	memcpy(&lowest, og_model_value(m, low)->init->data, sizeof(lowest));
+	assert_int_equal(lowest, 0xfbff); /* the lowest finite number, not minus infinity */
+	toy_builder_free(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -139,6 +159,7 @@ int main(void)
 		SCRATCH_TEST(test_lower__computed_axes_need_a_newer_opset),
 		SCRATCH_TEST(test_lower__branches_of_unlike_precision),
 		SCRATCH_TEST(test_lower__constants_are_shared_only_when_equal),
+		SCRATCH_TEST(test_lower__half_precision_keeps_what_needs_more),
 	};
 	return cmocka_run_group_tests(tests, NULL, toy_run_end);
 }

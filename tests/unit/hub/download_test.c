@@ -334,6 +334,41 @@ static void test_download__a_good_blob_is_used_and_a_bad_one_replaced(void **sta
 	free(big);
 }
 
+static void test_download__a_blob_that_changed_later_is_read_again(void **state)
+{
+	fixture *f = *state;
+	og_hub_repo *r = fx_resolve(f, "main");
+	const char *local = fx_fetch(f, r, MODEL);
+	struct stat before;
+	usleep(20000); /* the clock of files ticks */
+	assert_int_equal(stat(local, &before), 0);
+	int fd = open(local, O_WRONLY | O_CLOEXEC);
+	assert_int_equal(pwrite(fd, "patched", 7, 1000), 7);
+	assert_int_equal(futimens(fd, (struct timespec[]){ before.st_atim, before.st_mtim }), 0);
+	close(fd);
+	assert_whole(fx_fetch(f, r, MODEL));
+	assert_non_null(strstr(f->log, "fetched anew"));
+	assert_int_equal(fx_count(f, "cdn", "", NULL, NULL), 2);
+	/* Harmless changes are found harmless, once. */
+	usleep(20000);
+	assert_int_equal(chmod(local, 0600), 0);
+	usleep(20000);
+	struct stat link, blob;
+	assert_whole(fx_fetch(f, r, MODEL));
+	assert_int_equal(lstat(local, &link) | stat(local, &blob), 0);
+	assert_true(link.st_ctim.tv_sec > blob.st_ctim.tv_sec || link.st_ctim.tv_nsec > blob.st_ctim.tv_nsec);
+	assert_int_equal(fx_count(f, "cdn", "", NULL, NULL), 2);
+	/* A link to another blob, of the same size. */
+	uint8_t *big = fx_big();
+	big[5] ^= 1;
+	fx_write(fx_path(f, "%s/models--org--tiny/blobs/other", f->cache), big, BIG);
+	free(big);
+	assert_int_equal(unlink(local), 0);
+	assert_int_equal(symlink("../../blobs/other", local), 0);
+	assert_whole(fx_fetch(f, r, MODEL));
+	assert_int_equal(fx_count(f, "cdn", "", NULL, NULL), 2); /* the right blob was there */
+}
+
 static void test_download__a_link_to_nothing_and_a_stray_file_are_replaced(void **state)
 {
 	fixture *f = *state;
@@ -427,6 +462,7 @@ int main(void)
 		TEST(several_processes_make_one_download),
 		TEST(waits_for_a_lock_and_can_be_interrupted_there),
 		TEST(a_good_blob_is_used_and_a_bad_one_replaced),
+		TEST(a_blob_that_changed_later_is_read_again),
 		TEST(a_link_to_nothing_and_a_stray_file_are_replaced),
 		TEST(no_permission_names_the_path),
 		TEST(a_full_disk_is_said_before_the_first_byte),

@@ -59,6 +59,28 @@ static void test_folder__folders_above_that_were_there_stay(void **state)
 	assert_false(og_dir_exists(at("a/b")));
 }
 
+static void test_folder__spares_what_is_below(void **state)
+{
+	(void)state;
+	og_error err = { 0 };
+	assert_int_equal(og_mkdirs(at("a/b"), NULL), OG_OK);
+	assert_int_equal(og_mkdirs(at("a/bc"), NULL), OG_OK);
+	put("a/b/precious", "text");
+	put("a/bc/mine", "text");
+	assert_int_equal(og_folder_spares(at("a/b"), at("a/b"), "the source", &err), ONNXGATE_INVALID);
+	assert_non_null(strstr(err.message, "would remove the source"));
+	assert_int_equal(og_folder_spares(at("a"), at("a/b"), "the source", NULL), ONNXGATE_INVALID);
+	assert_int_equal(og_folder_spares("/", at("a/b"), "the source", NULL), ONNXGATE_INVALID);
+	assert_int_equal(symlink("a", at("way")), 0);
+	assert_int_equal(og_folder_spares(at("way"), at("a/b"), "the source", NULL), ONNXGATE_INVALID);
+	assert_int_equal(og_folder_spares(at("a/b"), at("a/bc"), "the source", &err), OG_OK); /* not below, only spelled alike */
+	assert_int_equal(og_folder_spares(at("a/bc"), at("a"), "the source", &err), OG_OK);	  /* above */
+	assert_int_equal(og_folder_spares(at("absent"), at("a"), "the source", &err), OG_OK);
+	assert_int_equal(og_folder_spares(at("a"), at("absent"), "the source", &err), OG_OK);
+	assert_int_equal(og_mkdirs(at("empty"), NULL), OG_OK);
+	assert_int_equal(og_folder_spares(at("empty"), at("empty"), "the source", &err), OG_OK);
+}
+
 static void test_folder__what_is_there_is_not_touched(void **state)
 {
 	(void)state;
@@ -144,6 +166,7 @@ int main(void)
 		TEST(test_folder__appears_at_commit),
 		TEST(test_folder__nothing_is_left_without_commit),
 		TEST(test_folder__folders_above_that_were_there_stay),
+		TEST(test_folder__spares_what_is_below),
 		TEST(test_folder__what_is_there_is_not_touched),
 		TEST(test_folder__force_replaces),
 		TEST(test_folder__into_an_empty_one),

@@ -122,10 +122,23 @@ static void test_config__what_nobody_can_do_is_refused(void **state)
 	(void)state;
 	assert_int_equal(refuse("{\"quantization_config\": {\"bits\": 4}}", "M", &err), ONNXGATE_UNSUPPORTED);
 	assert_int_equal(refuse("{\"pruned_heads\": {\"0\": [1]}}", "M", &err), ONNXGATE_UNSUPPORTED);
+	assert_int_equal(refuse("{\"pruned_heads\": [[0, 1]]}", "M", &err), ONNXGATE_UNSUPPORTED);
 	assert_int_equal(refuse("{\"pruned_heads\": {}}", "M", &err), OG_OK);
+	assert_int_equal(refuse("{\"pruned_heads\": null}", "M", &err), OG_OK);
 	assert_int_equal(refuse("{\"auto_map\": {\"AutoModelForX\": \"modeling.Own\"}}", "Own", &err), ONNXGATE_UNSUPPORTED);
 	assert_non_null(strstr(err.message, "modeling.Own"));
 	assert_int_equal(refuse("{\"auto_map\": {\"AutoConfig\": \"configuration.OwnConfig\"}}", "Own", &err), OG_OK);
+}
+
+static void test_config__a_dim_is_traced_to_its_keys(void **state)
+{
+	og_auto(og_arena) *a = og_arena_new();
+	toy t;
+	(void)state;
+	assert_int_equal(read_text("{\"width\": 12, \"num_labels\": 7}", &t, NULL, NULL), OG_OK);
+	assert_string_equal(og_config_keys_of(fields, &t, 12, a), "width 12 or layers 12");
+	assert_string_equal(og_config_keys_of(fields, &t, 7, a), "num_labels 7");
+	assert_string_equal(og_config_keys_of(fields, &t, 8, a), "");
 }
 
 int main(void)
@@ -136,6 +149,7 @@ int main(void)
 		cmocka_unit_test(test_config__each_fault_is_named),
 		cmocka_unit_test(test_config__unknown_keys_are_counted),
 		cmocka_unit_test(test_config__what_nobody_can_do_is_refused),
+		cmocka_unit_test(test_config__a_dim_is_traced_to_its_keys),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Inference: what contradicts itself is refused where it is described, and elements are followed only where they are known. */
+#include "checkpoint_toy.h"
+
+#include "graph/ops.h"
+
+#define I(...) (const int64_t[]){ __VA_ARGS__ }
+
+static toy_build t;
+
+static og_val fresh(void)
+{
+	toy_another(&t);
+	return og_input(t.b, "x", OG_F32, "batch_size", "3", "4");
+}
+
+static void expect_refusal(const char *part)
+{
+	og_model *m;
+	og_error err = { 0 };
+	assert_int_equal(og_build_finish(t.b, &m, &err), ONNXGATE_MISMATCH);
+	if (!strstr(err.message, part))
+		fail_msg("%s", err.message);
+}
+
+static void test_infer__contradictions_are_refused(void **state)
+{
+	static const char *const equations[] = { "abc,abc", "abc->abc", "abc,abb->abc", "abc,abc->aBc", "abc;abc->abc", "ab,abc->abc", "abc,abc->abz", "" };
+	t = toy_builder(NULL, 0);
+	(void)state;
+	for (size_t i = 0; i < OG_COUNT(equations); i++) {
+		og_val x = fresh();
+		og_einsum(t.b, equations[i], x, x);
+		expect_refusal("Einsum");
+	}
+	og_slice(t.b, fresh(), 2, 1, 5);
+	expect_refusal("bounds are out of range");
+	og_slice(t.b, fresh(), 2, 5, INT64_MAX);
+	expect_refusal("bounds are out of range");
+	og_slice(t.b, fresh(), 0, 0, 2); /* of a symbol */
+	expect_refusal("bounds are out of range");
+	og_op(t.b, "ReduceMean", (og_val[]){ fresh(), og_const_ints(t.b, I(3), 1) }, 2, NULL, 0);
+	expect_refusal("axes are out of range");
+	og_unsqueeze(t.b, fresh(), I(9), 1);
+	expect_refusal("axes are out of range");
+	og_squeeze(t.b, fresh(), 1);
+	expect_refusal("one axis of size 1");
+	og_permute(t.b, fresh(), 0, 1, 3);
+	expect_refusal("perm is out of range");
+	og_gather(t.b, fresh(), og_const_i64(t.b, 0), 3);
+	expect_refusal("axis or indices do not fit");
+	og_add(t.b, fresh(), og_const_i64(t.b, 1));
+	expect_refusal("inputs of one type are wanted");
+	toy_builder_free(&t);
+}
+
+static void test_infer__slices_and_sums_of_elements(void **state)
+{
+	t = toy_builder(NULL, 0);
+	og_val x = fresh();
+	int64_t v;
+	(void)state;
+	assert_true(og_dim_is_int(og_build_dims(t.b), og_dim_at(t.b, og_slice(t.b, x, 2, 1, INT64_MAX), 2), &v));
+	assert_int_equal(v, 3);
+	og_val end = og_add(t.b, og_dim_value(t.b, og_dim_at(t.b, x, 0)), og_const_i64(t.b, 2));
+	og_val range = og_range(t.b, og_const_i64(t.b, 0), end);
+	assert_string_equal(og_dim_text(og_build_dims(t.b), og_dim_at(t.b, range, 0)), "batch_size + 2");
+	assert_false(og_build_stuck(t.b));
+	toy_builder_free(&t);
+}
+
+/* [2, 1] + [1, 2] has four elements, not the two that each side knows. */
+static void test_infer__elements_of_matrices_are_not_followed(void **state)
+{
+	t = toy_builder(NULL, 0);
+	(void)state;
+	toy_another(&t);
+	og_val v = og_const_ints(t.b, I(5, 6), 2), m = og_add(t.b, og_expand_dims(t.b, v, 1), og_expand_dims(t.b, v, 0));
+	assert_int_equal(og_rank_of(t.b, m), 2);
+	og_op(t.b, "ReduceSum", (og_val[]){ og_input(t.b, "x", OG_F32, "5", "6"), m }, 2, NULL, 0);
+	expect_refusal("axes must be known");
+	toy_builder_free(&t);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		SCRATCH_TEST(test_infer__contradictions_are_refused),
+		SCRATCH_TEST(test_infer__slices_and_sums_of_elements),
+		SCRATCH_TEST(test_infer__elements_of_matrices_are_not_followed),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
