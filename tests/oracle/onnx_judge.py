@@ -433,7 +433,8 @@ class Judge:
     def ask(self, what, path):
         """null, or why onnx.checker ("check") or ONNX Runtime ("run") refuses the file. They live in a child, because some files kill them."""
         if self.child is None:
-            self.child = subprocess.Popen([sys.executable, __file__, "--child"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+            self.child = subprocess.Popen([sys.executable, __file__, "--child"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL, text=True)
         self.child.stdin.write(f"{what} {path}\n")
         self.child.stdin.flush()
         answer = self.child.stdout.readline()
