@@ -31,6 +31,7 @@ static void catch_signals(void)
 	sigemptyset(&sa.sa_mask);
 	sigaction(SIGINT, &sa, NULL);
 	sigaction(SIGTERM, &sa, NULL);
+	signal(SIGPIPE, SIG_IGN); /* a reader that left is an output that cannot be written: exit code 8 */
 }
 
 /* A caller may have closed one of the three: then the next file that is opened, a database say, would take its number and with it our

@@ -7,7 +7,7 @@
 #include "base/limits.h"
 #include "base/str.h"
 
-#include <math.h>
+#include <float.h>
 
 /* ---- activations: transformers.activations.ACT2CLS ---- */
 
@@ -201,7 +201,7 @@ static void read_real(reader *r, const og_field *f, og_json *v)
 	double d = json_object_get_double(v);
 	if (!json_object_is_type(v, json_type_double) && !json_object_is_type(v, json_type_int))
 		fault(r, ONNXGATE_FORMAT, "%s: expected a number, found %.60s", f->key, found(v));
-	else if (!isfinite(d) || d < 0)
+	else if (!(d >= 0 && d <= (double)FLT_MAX)) /* it is written as float32 */
 		fault(r, ONNXGATE_FORMAT, "%s: expected a finite number of at least 0, found %.60s", f->key, found(v));
 	else
 		memcpy(r->out + f->at, &d, sizeof(d));

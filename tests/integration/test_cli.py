@@ -104,6 +104,13 @@ class Cli(Case):
                 self.assertEqual(p.returncode, 8, command)
                 self.assertEqual(p.stderr, b"onnxgate: standard output: No space left on device\n")
 
+    def test_a_reader_that_left(self):
+        reading, writing = os.pipe()
+        os.close(reading)
+        p = subprocess.run([PROGRAM, "archs"], stdout=writing, stderr=subprocess.PIPE, env=self.environment())
+        os.close(writing)
+        self.assertEqual((p.returncode, p.stderr), (8, b"onnxgate: standard output: Broken pipe\n"))
+
     def test_standard_files_that_are_closed(self):
         """Nothing that is opened later may take their numbers and receive what is printed; a lost result is an error."""
         models.bert(self.hub.repo("closed"))

@@ -90,6 +90,7 @@ static void test_config__each_fault_is_named(void **state)
 	expect_fault("{\"width\": 8, \"layers\": 1000000}", ONNXGATE_FORMAT, "layers: expected 1 to 4096");
 	expect_fault("{\"width\": 8, \"eps\": -1}", ONNXGATE_FORMAT, "eps: expected a finite number");
 	expect_fault("{\"width\": 8, \"eps\": NaN}", ONNXGATE_FORMAT, "eps: expected a finite number");
+	expect_fault("{\"width\": 8, \"eps\": 1e300}", ONNXGATE_FORMAT, "eps: expected a finite number");
 	expect_fault("{\"width\": 8, \"tied\": 1}", ONNXGATE_FORMAT, "tied: expected true or false, found 1");
 	expect_fault("{\"width\": 8, \"kind\": \"odd\"}", ONNXGATE_UNSUPPORTED, "kind: expected one of plain fancy, found \"odd\"");
 	expect_fault("{\"width\": 8, \"kind\": \"plai\"}", ONNXGATE_UNSUPPORTED, "kind: expected one of");
