@@ -190,6 +190,13 @@ static void drop_odd_values(og_sinfo *s)
 		s->nvalues = -1;
 }
 
+static const og_onnx_type *declared_type(const og_infer *in, const char *name)
+{
+	const struct og_declared *d = &in->declared[og_name_id(name)];
+
+	return d->graph == in->graph ? d->type : NULL;
+}
+
 static void store_outputs(og_op *o)
 {
 	og_infer *in = o->in;
@@ -205,7 +212,7 @@ static void store_outputs(og_op *o)
 			s->kind = s->kind ? s->kind : OG_ONNX_TENSOR;
 		if (s->nvalues >= 0)
 			drop_odd_values(s);
-		declared = in->declared[og_name_id(name)];
+		declared = declared_type(in, name);
 		if (declared) {
 			og_sinfo d = from_type(in, declared);
 
@@ -274,10 +281,22 @@ static og_status infer_node(og_infer *in, const og_onnx_node *n, const og_node_l
 
 /* ---- graphs ---------------------------------------------------------------------------------------------- */
 
-static void declare(og_infer *in, const og_onnx_value *values, size_t n, bool forget)
+/* What the graph says of its values, which may have names that outer ones have too: `kept` gets what was there before. */
+static void declare(og_infer *in, const og_onnx_value *values, size_t n, struct og_declared *kept)
 {
-	for (size_t i = 0; i < n; i++)
-		in->declared[og_name_id(values[i].name)] = forget ? NULL : values[i].type;
+	for (size_t i = 0; i < n; i++) {
+		struct og_declared *d = &in->declared[og_name_id(values[i].name)];
+
+		kept[i] = *d;
+		if (values[i].type) /* an output without a type does not hide what value_info says */
+			*d = (struct og_declared){ values[i].type, in->graph };
+	}
+}
+
+static void undeclare(og_infer *in, const og_onnx_value *values, size_t n, const struct og_declared *kept)
+{
+	while (n-- > 0)
+		in->declared[og_name_id(values[n].name)] = kept[n];
 }
 
 static void begin_values(og_infer *in, const og_onnx_graph *g)
@@ -310,13 +329,13 @@ static void check_handed(og_infer *in, const og_onnx_graph *g)
 {
 	for (size_t i = 0; i < g->ninputs + g->ninitializers; i++) {
 		const char *name = i < g->ninputs ? g->inputs[i].name : g->initializers[i - g->ninputs].name;
-		const og_onnx_type **declared = &in->declared[og_name_id(name)];
+		const og_onnx_type *declared = declared_type(in, name);
 
-		if (*declared) {
-			og_sinfo d = from_type(in, *declared);
+		if (declared) {
+			og_sinfo d = from_type(in, declared);
 
 			reconcile(in, name, "value", &in->infos[og_name_id(name)], &d);
-			*declared = NULL; /* once */
+			in->declared[og_name_id(name)].type = NULL; /* once */
 		}
 	}
 }
@@ -324,17 +343,23 @@ static void check_handed(og_infer *in, const og_onnx_graph *g)
 og_status og_infer_graph(og_infer *in, const og_onnx_graph *g, const og_node_list *outer, og_error *err)
 {
 	og_node_list list = *outer;
+	uint32_t before = in->graph;
+	struct og_declared *kept = og_arena_array(in->st->arena, g->nvalue_info + g->noutputs + 1, sizeof(*kept));
 
+	if (!kept)
+		return og_fail_nomem(err);
 	list.nodes = g->nodes;
 	list.n = g->nnodes;
+	in->graph = ++in->graphs;
 	begin_values(in, g);
-	declare(in, g->value_info, g->nvalue_info, false);
-	declare(in, g->outputs, g->noutputs, false);
+	declare(in, g->value_info, g->nvalue_info, kept);
+	declare(in, g->outputs, g->noutputs, kept + g->nvalue_info);
 	check_handed(in, g);
 	for (size_t i = 0; i < g->nnodes; i++)
 		OG_TRY(infer_node(in, &g->nodes[i], &list, err));
-	declare(in, g->value_info, g->nvalue_info, true);
-	declare(in, g->outputs, g->noutputs, true);
+	undeclare(in, g->outputs, g->noutputs, kept + g->nvalue_info);
+	undeclare(in, g->value_info, g->nvalue_info, kept);
+	in->graph = before;
 	return og_check_cancel(in->st->ctx, err);
 }
 
@@ -343,6 +368,7 @@ static og_status infer_function(og_infer *in, const og_onnx_function *f, og_erro
 {
 	og_node_list list = { f->nodes, f->nnodes, f->opsets, f->nopsets, true };
 
+	in->graph = ++in->graphs;
 	for (size_t i = 0; i < f->ninputs; i++)
 		in->infos[og_name_id(f->inputs[i])] = (og_sinfo){ .rank = -1, .nvalues = -1 };
 	for (size_t i = 0; i < f->nnodes; i++)

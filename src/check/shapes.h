@@ -33,7 +33,11 @@ typedef struct og_infer {
 	og_names *symbols;
 	const char *unknown;             /* the empty symbol */
 	og_sinfo *infos;                 /* by number of the value's name */
-	const og_onnx_type **declared;   /* the same: value_info and outputs of the open graphs */
+	struct og_declared {
+		const og_onnx_type *type;
+		uint32_t graph;
+	} *declared;                     /* the same: by value_info and outputs, each for the values of its own graph */
+	uint32_t graph, graphs;          /* the one that is open; how many were opened */
 	const struct og_shape_rule **rules; /* by number of the operator's name */
 	const struct og_shape_rule *none;
 	size_t values, ranked;           /* made by nodes; of these, with a known rank */

@@ -57,6 +57,13 @@ static bool made_here(const walk *w, const char *name)
 	return w->graph[og_name_id(name)] == w->current;
 }
 
+/* May a new value not have that name? An outer value that will only be made later cannot be meant inside of a subgraph, so
+ * its name is free there: the branches of an If often name their outputs as the If does. */
+static bool is_taken(const walk *w, const char *name)
+{
+	return mark_of(w, name) == VISIBLE || (mark_of(w, name) == PENDING && made_here(w, name));
+}
+
 /* A value that the graph begins with. */
 static og_status declare(walk *w, const char *name, const char *what, bool again_ok, og_error *err)
 {
@@ -64,7 +71,7 @@ static og_status declare(walk *w, const char *name, const char *what, bool again
 		og_fault(&w->names, "%s without a name", what);
 		return OG_OK;
 	}
-	if (mark_of(w, name) == NONE)
+	if (!is_taken(w, name))
 		w->values++;
 	else if (!again_ok || !made_here(w, name))
 		og_fault(&w->names, "%s '%s' is made twice", what, name);
@@ -118,7 +125,7 @@ static og_status announce(walk *w, const og_onnx_node *nodes, size_t count, og_e
 			if (!name[0])
 				continue;
 			w->values++;
-			if (mark_of(w, name) != NONE)
+			if (is_taken(w, name))
 				og_fault(&w->names, "%s makes '%s', which is made elsewhere too", og_node_show(&nodes[i], where, sizeof(where)), name);
 			OG_TRY(set_mark(w, name, PENDING, err));
 		}

@@ -223,6 +223,23 @@ static void test_shapes__declared_values_inside_the_graph_are_compared(void **st
 	rows_fails("output w float32 [4]\ninit w float32 [5]\n", "structure.shapes", "value 'w': declared [4], inferred [5]"); /* handed through */
 }
 
+static void test_shapes__a_declaration_holds_for_its_own_graph(void **state)
+{
+	static const char shared[] = "input c bool []\ninput x float32 [2, 3]\noutput y float32 [2, 3]\noutput t float32 [3, 2]\nnode If c -> y {\n"
+	                             " graph then_branch\n node Relu x -> t\n node Relu t -> y\n output y\n end\n"
+	                             " graph else_branch\n node Tanh x -> y\n value y float32 [2, %s]\n output y\n end\n }\nnode Transpose x -> t%s\n";
+	char text[1000];
+	(void)state;
+	/* inside, t is another value than the output t, and may have another shape */
+	snprintf(text, sizeof(text), shared, "3", "");
+	rows_passes(text);
+	/* what a branch declares is compared there, and the outer declaration is still known afterwards */
+	snprintf(text, sizeof(text), shared, "4", "");
+	rows_fails(text, "structure.shapes", "value 'y': declared [2, 4], inferred [2, 3]");
+	snprintf(text, sizeof(text), shared, "3", " perm=[0,1]");
+	rows_fails(text, "structure.shapes", "value 't': declared [3, 2], inferred [2, 3]");
+}
+
 static void test_shapes__sums_of_symbols_have_the_names_that_exporters_give(void **state)
 {
 	(void)state;
@@ -255,6 +272,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_shapes__element_types_agree, rows_setup, rows_teardown),
 		cmocka_unit_test_setup_teardown(test_shapes__a_contradiction_inside_a_branch_is_found_once, rows_setup, rows_teardown),
 		cmocka_unit_test_setup_teardown(test_shapes__declared_values_inside_the_graph_are_compared, rows_setup, rows_teardown),
+		cmocka_unit_test_setup_teardown(test_shapes__a_declaration_holds_for_its_own_graph, rows_setup, rows_teardown),
 		cmocka_unit_test_setup_teardown(test_shapes__sums_of_symbols_have_the_names_that_exporters_give, rows_setup, rows_teardown),
 		cmocka_unit_test_setup_teardown(test_shapes__what_is_not_known_accuses_nobody, rows_setup, rows_teardown),
 	};
