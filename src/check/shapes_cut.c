@@ -200,7 +200,7 @@ void og_shape_slice(og_op *o)
 	og_sdim dims[OG_RANK_MAX];
 	cut c = { 0 };
 
-	if (x->rank < 0)
+	if (x->rank <= 0) /* a scalar is cut along its axis 0 by runtimes, to no effect */
 		return;
 	memcpy(dims, x->dims, (size_t)x->rank * sizeof(*dims));
 	if (!read_cut(o, &c)) {

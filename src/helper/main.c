@@ -139,6 +139,7 @@ static og_status open_session(server *s, request *q, og_error *err)
 
 	a.threads = og_cursor_u32(&q->in, "threads");
 	a.level = og_cursor_u32(&q->in, "level");
+	a.few_runs = og_cursor_u32(&q->in, "few runs");
 	OG_TRY(og_cursor_check(&q->in, "open", err));
 	if (s->session || !s->ort.handle)
 		return og_fail(err, ONNXGATE_INVALID, "open: %s", s->session ? "a session is open" : "no library is loaded");

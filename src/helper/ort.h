@@ -62,7 +62,7 @@ typedef struct og_ort_session {
 
 typedef struct og_ort_open {
 	const char *path, *provider;
-	uint32_t threads, level;
+	uint32_t threads, level, few_runs;
 } og_ort_open;
 
 og_status og_ort_session_open(og_ort *o, const og_ort_open *a, og_ort_session **out, og_error *err) OG_MUST;

@@ -58,6 +58,8 @@ static og_status set_options(og_ort *o, OrtSessionOptions *options, const og_ort
 		OG_TRY(og_ort_check(o, o->SetIntraOpNumThreads(options, (int)a->threads), "threads", err));
 	/* Spinning threads make figures on a shared machine depend on who else is on it. */
 	OG_TRY(og_ort_check(o, o->AddSessionConfigEntry(options, "session.intra_op.allow_spinning", "0"), "spinning", err));
+	if (a->few_runs)
+		OG_TRY(og_ort_check(o, o->AddSessionConfigEntry(options, "session.disable_prepacking", "1"), "prepacking", err));
 	return add_provider(o, options, a->provider, err);
 }
 

@@ -256,6 +256,7 @@ static og_status ort_session_open(og_session *s, const char *path, const og_sess
 	og_rt_put_text(&b, r->base.provider);
 	og_rt_put_u32(&b, o->intra_threads > 0 ? (uint32_t)o->intra_threads : 0);
 	og_rt_put_u32(&b, o->optimization > 0 ? (uint32_t)o->optimization : 0);
+	og_rt_put_u32(&b, o->few_runs);
 	OG_TRY(send_message(r, &b, err));
 	OG_TRY(receive_answer(r, false, s->arena, &c, err));
 	s->load_ms = og_rt_f64(&c, "load time");

@@ -9,7 +9,8 @@
  *             order, without gaps; they go straight from and to the arrays' memory
  *
  *   HELLO  u32 version, text library ("": search)                 OK  text library, text version, text providers
- *   OPEN   text path, text provider, u32 threads, u32 level       OK  f64 load_ms, u32 n, n ports, u32 m, m ports
+ *   OPEN   text path, text provider, u32 threads, u32 level,
+ *          u32 few_runs                                          OK  f64 load_ms, u32 n, n ports, u32 m, m ports
  *   RUN    u32 n, n arrays                                        OK  u32 m, m arrays
  *   TIME   u32 warmup, u32 runs, u32 n, n arrays                  TICK …, OK  u64 peak, u32 runs, runs × f64 ms
  *   CLOSE                                                         OK
@@ -29,7 +30,7 @@
 #include "base/limits.h"
 
 #define OG_RT_MAGIC 0x5452474fu /* "OGRT" */
-#define OG_RT_VERSION 1u
+#define OG_RT_VERSION 2u
 #define OG_RT_FD 3
 #define OG_RT_HEADER_SIZE 16
 #define OG_RT_MESSAGE_MAX (8u << 20)              /* 4,096 ports with long names are about 1 MB; 100,000 timings 0.8 MB */

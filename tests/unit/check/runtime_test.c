@@ -74,7 +74,7 @@ static void test_runtime__passes_a_right_encoder_with_figures(void **state)
 	r = row(&j, "runtime.shapes");
 	assert_non_null(strstr(r->detail, "sequence_length 1)"));
 	assert_non_null(strstr(r->detail, "sequence_length 2)"));
-	assert_non_null(strstr(r->detail, "batch_size 3, sequence_length 16)"));
+	assert_non_null(strstr(r->detail, "batch_size 3, sequence_length 7)"));
 	og_arena_free(j.arena);
 }
 
