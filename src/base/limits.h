@@ -18,6 +18,8 @@
 #define OG_ONNX_NODES_MAX 1000000               /* nodes of one file, subgraphs included */
 #define OG_ONNX_DEPTH_MAX 32                    /* nesting of subgraphs, and of protobuf groups */
 #define OG_ONNX_MEMORY_MAX (256u << 20)         /* what the parsed messages of one file may take; 100,000 nodes take about 100 MB */
+#define OG_ONNX_OPSETS_MAX 256                  /* opset imports of a model or function; 6 is much */
+#define OG_ONNX_PORTS_MAX 65536                 /* inputs, outputs or attributes of one node; a Concat of a few thousand was seen */
 #define OG_ONNX_KEPT_BYTES 512                  /* raw data of a tensor up to this is kept when a file is read: shapes, axes, scalars */
 #define OG_ONNX_KEPT_VALUES 64                  /* the same for its typed fields, in elements */
 #define OG_LAYERS_MAX 4096                      /* num_hidden_layers and its like */

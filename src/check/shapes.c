@@ -253,11 +253,16 @@ static og_status infer_node(og_infer *in, const og_onnx_node *n, const og_node_l
 	og_op o = { .in = in, .n = n, .list = list, .err = err };
 	og_dtype bound[VARIABLES_MAX] = { OG_DTYPE_NONE };
 	const og_shape_rule *rule = NULL;
+	og_autofree og_sinfo *out = NULL;
 
+	if (og_arena_size(in->st->arena) > 2 * (size_t)OG_ONNX_MEMORY_MAX) { /* the messages are in it, too */
+		og_unsure(&in->f, "inference takes more than the limit of %u MiB of memory", OG_ONNX_MEMORY_MAX >> 20);
+		return OG_OK;
+	}
 	o.opset = og_onnx_opset_of(list->opsets, list->nopsets, n->domain);
 	o.schema = in->st->model->nfunctions && n->domain[0] ? NULL : og_schema_find(n->domain, n->op_type, o.opset);
-	o.out = og_arena_array(in->st->arena, n->noutputs + 1, sizeof(*o.out));
-	if (!o.out)
+	o.out = out = og_array_alloc(n->noutputs + 1, sizeof(*out));
+	if (!out)
 		return og_fail_nomem(err);
 	for (size_t i = 0; i < n->noutputs; i++)
 		o.out[i].rank = o.out[i].nvalues = -1;

@@ -10,6 +10,7 @@
  * so for a folder at or below R/snapshots/COMMIT a file that stands directly in R/blobs is inside as well. */
 #include "check/structure.h"
 
+#include "base/limits.h"
 #include "base/path.h"
 #include "base/source.h"
 #include "base/strmap.h"
@@ -151,6 +152,12 @@ static og_status file_size(external *e, const og_tensor_ref *r, const char *loca
 			e->f.faults++;
 		return OG_OK;
 	}
+	if (e->files == OG_SHARDS_MAX) {
+		og_fault(&e->f, "%s '%s': more than %d files of external data", r->what, r->name, OG_SHARDS_MAX);
+		*size = SIZE_BAD;
+		return OG_OK;
+	}
+	OG_TRY(og_check_cancel(e->st->ctx, err));
 	e->files++;
 	s = og_external_resolve(e->st->folder, location, &path, size, &why);
 	if (s == ONNXGATE_NOMEM)

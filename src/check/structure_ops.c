@@ -10,13 +10,12 @@
 
 #include <stdio.h>
 
-enum { IMPORTS_MAX = 256, ATTRIBUTES_MAX = 256, KEY_MAX = 2200 }; /* opset imports of a file: 6 is much; attributes of a node: 30 is much */
+enum { ATTRIBUTES_MAX = 256, KEY_MAX = 2200 }; /* attributes of a node: 30 is much */
 
 typedef struct ops {
 	og_structure *st;
 	og_findings f;
 	og_strmap *functions; /* "domain\1name" of the model's own functions; NULL: it has none */
-	bool newer_told;
 } ops;
 
 /* ---- attributes ---------------------------------------------------------------------------------------- */
@@ -206,10 +205,6 @@ static void check_node(ops *o, const og_onnx_node *n, const og_node_list *l)
 
 static void check_imports(ops *o, const og_onnx_opset *opsets, size_t n, const char *whose)
 {
-	if (n > IMPORTS_MAX) {
-		og_fault(&o->f, "%zu opset imports of %s, more than the limit of %d", n, whose, IMPORTS_MAX);
-		return;
-	}
 	for (size_t i = 0; i < n; i++) {
 		int newest = og_schema_newest(opsets[i].domain);
 
@@ -260,7 +255,7 @@ og_status og_structure_ops(og_structure *st, og_error *err)
 	for (size_t i = 0; i < st->nlists; i++) {
 		const og_node_list *l = &st->lists[i];
 
-		for (size_t j = 0; j < l->n && l->nopsets <= IMPORTS_MAX; j++)
+		for (size_t j = 0; j < l->n; j++)
 			check_node(&o, &l->nodes[j], l);
 	}
 	return og_findings_row(&o.f, "structure.ops", err, "%zu nodes, opset %lld", o.f.looked, (long long)og_onnx_opset_of(m->opsets, m->nopsets, ""));

@@ -6,9 +6,9 @@
 static const opt_row options[] = {
 	{ "output", 'o', OPT_TEXT, OPT_AT(q.output), "DIR", "the folder to make; required" },
 	{ "type", 0, OPT_TEXT, OPT_AT(q.type), "TYPE", "the model type that is expected, as config.json names it" },
-	{ "task", 0, OPT_TEXT, OPT_AT(q.task), "TASK", "what the model is for (default: what its own class does)" },
-	{ "dtype", 0, OPT_TEXT, OPT_AT(q.dtype), "DTYPE", "element type of the weights (default fp32)" },
-	{ "opset", 0, OPT_INT, OPT_AT(q.opset), "N", "version of the ONNX operators (default 18)", 1, 1000 },
+	{ "task", 0, OPT_TEXT, OPT_AT(q.task), "TASK", "what the model is for, see onnxgate archs (default: what its own class does)" },
+	{ "dtype", 0, OPT_TEXT, OPT_AT(q.dtype), "DTYPE", "element type of the weights (default fp32, the only one that is made so far)" },
+	{ "opset", 0, OPT_INT, OPT_AT(q.opset), "N", "version of the ONNX operators, 17 to 23 (default 18)", 1, 1000 },
 	{ "layout", 0, OPT_CHOICE, OPT_AT(q.layout), "optimum|transformersjs", "names and places of the files (default optimum)" },
 	{ "external-data", 0, OPT_CHOICE, OPT_AT(q.external_data), "auto|always|never", "weights in a file of their own (default auto: over 2 GiB)" },
 	{ "validate", 0, OPT_LEVEL, OPT_AT(q.validate), "none|structure|runtime", "how much is proved (default runtime)" },

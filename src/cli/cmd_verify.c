@@ -6,9 +6,9 @@
 static const opt_row options[] = {
 	{ "file", 0, OPT_TEXT, OPT_AT(q.file), "NAME", "the file that is wanted (default model.onnx, also looked for under onnx/)" },
 	{ "type", 0, OPT_TEXT, OPT_AT(q.type), "TYPE", "the model type that is expected, as config.json names it" },
-	{ "task", 0, OPT_TEXT, OPT_AT(q.task), "TASK", "what the model is for (default: what its own class does)" },
+	{ "task", 0, OPT_TEXT, OPT_AT(q.task), "TASK", "what the model is for, see onnxgate archs (default: what its own class does)" },
 	{ "dtype", 0, OPT_TEXT, OPT_AT(q.dtype), "DTYPE", "element type of the weights (default fp32, or what the file's name says)" },
-	{ "opset", 0, OPT_INT, OPT_AT(q.opset), "N", "version of the ONNX operators (default 18)", 1, 1000 },
+	{ "opset", 0, OPT_INT, OPT_AT(q.opset), "N", "version of the ONNX operators, 17 to 23 (default 18)", 1, 1000 },
 	{ "validate", 0, OPT_LEVEL, OPT_AT(q.validate), "none|structure|runtime", "how much is proved (default runtime)" },
 	{ "force", 0, OPT_FLAG, OPT_AT(q.force), NULL, "convert again though a conversion is cached; replace the output folder" },
 	{ "output", 0, OPT_TEXT, OPT_AT(q.output), "DIR", "copy the answer's files into this folder, too" },

@@ -72,7 +72,7 @@ void talk_log(void *arg, onnxgate_log_level level, const char *line)
 
 void talk_progress(void *arg, const char *what, uint64_t done, uint64_t total)
 {
-	enum { CELLS = 24 };
+	enum { CELLS = 24, COUNTED = 100000 };
 	cli *c = arg;
 	double now = og_now_ms();
 	bool last = total && done >= total;
@@ -83,8 +83,9 @@ void talk_progress(void *arg, const char *what, uint64_t done, uint64_t total)
 	for (int i = 0; i < CELLS; i++)
 		cells[i] = i < full ? '#' : '.';
 	cells[CELLS] = 0;
-	int n = total ? snprintf(line, sizeof(line), "%.60s [%s] %3d %%  %.1f MB", what, cells, (int)(done * 100 / total), (double)done / 1e6) :
-	                snprintf(line, sizeof(line), "%.60s  %.1f MB", what, (double)done / 1e6);
+	int n = total ? snprintf(line, sizeof(line), "%.60s [%s] %3d %%", what, cells, (int)(done * 100 / total)) : snprintf(line, sizeof(line), "%.60s", what);
+	if (!total || total >= COUNTED) /* a smaller total may count rows or checks, and would show as 0.0 MB anyway */
+		n += snprintf(line + n, sizeof(line) - (size_t)n, "  %.1f MB", (double)done / 1e6);
 	n = n < (int)sizeof(line) ? n : (int)sizeof(line) - 1;
 	fprintf(stderr, "\r%s%*s", line, c->bar_width > n ? c->bar_width - n : 0, "");
 	c->bar_width = n;

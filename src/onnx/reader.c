@@ -53,6 +53,8 @@ static og_status function_field(og_stream *in, const og_message *m, og_onnx_func
 		OG_TRY(OG_STREAM_PUSH(in, f->nodes, f->nnodes, caps->nodes, &node));
 		return og_read_node(in, m->field_end, node);
 	case F_OPSET:
+		if (f->nopsets == OG_ONNX_OPSETS_MAX)
+			return og_stream_bad(in, m->field.at, "%s: more than %d", m->spec->name, OG_ONNX_OPSETS_MAX);
 		OG_TRY(OG_STREAM_PUSH(in, f->opsets, f->nopsets, caps->opsets, &opset));
 		return og_read_opset(in, m->field_end, opset);
 	default: /* F_DEFAULT */
@@ -120,6 +122,8 @@ static og_status model_field(og_stream *in, const og_message *m, og_onnx_model *
 		OG_TRY(og_stream_alloc(in, sizeof(*o->graph), &o->graph));
 		return og_read_graph(in, m->field_end, o->graph);
 	case M_OPSET:
+		if (o->nopsets == OG_ONNX_OPSETS_MAX)
+			return og_stream_bad(in, m->field.at, "%s: more than %d", m->spec->name, OG_ONNX_OPSETS_MAX);
 		OG_TRY(OG_STREAM_PUSH(in, o->opsets, o->nopsets, caps->opsets, &opset));
 		return og_read_opset(in, m->field_end, opset);
 	case M_METADATA:

@@ -311,6 +311,8 @@ og_status og_read_node(og_stream *in, uint64_t end, og_onnx_node *n)
 		if (!more)
 			break;
 		OG_TRY(node_field(in, &m, n, &caps));
+		if (n->ninputs > OG_ONNX_PORTS_MAX || n->noutputs > OG_ONNX_PORTS_MAX || n->nattributes > OG_ONNX_PORTS_MAX)
+			return og_stream_bad(in, m.field.at, "%s: more than %d of one node", m.spec->name, OG_ONNX_PORTS_MAX);
 	}
 	if (og_streq(n->domain, "ai.onnx"))
 		n->domain = og_names_at(in->names, 0);

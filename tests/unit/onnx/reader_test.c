@@ -488,6 +488,25 @@ static void test_reader__more_nodes_than_the_limit_are_refused(void **state)
 	og_buf_done(&b);
 }
 
+static void test_reader__what_one_node_or_model_may_list_is_bounded(void **state)
+{
+	og_buf node, graph, b;
+	(void)state;
+	og_buf_init(&node, MAKE_MAX);
+	og_buf_init(&graph, MAKE_MAX);
+	for (int i = 0; i <= OG_ONNX_PORTS_MAX; i++)
+		og_wire_put_str(&node, 2, "");
+	make_put(&graph, 1, &node);
+	b = with_graph(&graph);
+	refused(&b, "NodeProto.output: more than 65536 of one node");
+	og_buf_done(&b);
+	b = make_model("output x float32\nnode Relu x -> x\n");
+	for (int i = 0; i < OG_ONNX_OPSETS_MAX; i++)
+		og_wire_put_str(&b, 8, "");
+	refused(&b, "ModelProto.opset_import: more than 256");
+	og_buf_done(&b);
+}
+
 static void test_reader__memory_is_bounded(void **state)
 {
 	og_buf graph, b;
@@ -547,6 +566,7 @@ int main(void)
 		cmocka_unit_test(test_reader__malformed_messages_are_refused),
 		cmocka_unit_test(test_reader__nesting_is_bounded),
 		cmocka_unit_test(test_reader__more_nodes_than_the_limit_are_refused),
+		cmocka_unit_test(test_reader__what_one_node_or_model_may_list_is_bounded),
 		cmocka_unit_test(test_reader__memory_is_bounded),
 		cmocka_unit_test(test_reader__a_file_over_two_gibibytes_is_refused),
 		cmocka_unit_test(test_reader__an_interruption_ends_the_reading),
