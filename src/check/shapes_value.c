@@ -4,8 +4,6 @@
  * integer tensors are followed, symbols included. */
 #include "check/shapes.h"
 
-#include <stdlib.h>
-
 void og_shape_shape(og_op *o)
 {
 	const og_sinfo *x = og_in(o, 0);
@@ -121,6 +119,12 @@ void og_shape_constant_of_shape(og_op *o)
 	}
 }
 
+/* Differences of such numbers cannot overflow. */
+static bool is_small(int64_t v)
+{
+	return v > -OG_DIM_MAX && v < OG_DIM_MAX;
+}
+
 void og_shape_range(og_op *o)
 {
 	const og_sdim *v[3];
@@ -133,7 +137,7 @@ void og_shape_range(og_op *o)
 	if (known && og_sdim_static(*v[2]) && v[2]->n != 0) {
 		if (v[2]->n == 1)
 			count = og_sdim_sub(o->in, *v[1], *v[0]);
-		else if (og_sdim_static(*v[0]) && og_sdim_static(*v[1]) && llabs(v[0]->n) < OG_DIM_MAX && llabs(v[1]->n) < OG_DIM_MAX && llabs(v[2]->n) < OG_DIM_MAX)
+		else if (og_sdim_static(*v[0]) && og_sdim_static(*v[1]) && is_small(v[0]->n) && is_small(v[1]->n) && is_small(v[2]->n))
 			count = og_sdim_of((v[1]->n - v[0]->n) / v[2]->n + ((v[1]->n - v[0]->n) % v[2]->n != 0));
 		if (og_sdim_static(count) && count.n < 0)
 			count = og_sdim_of(0);

@@ -259,6 +259,10 @@ static void test_shapes__what_is_not_known_accuses_nobody(void **state)
 	rows_passes("input x float32 [a, b]\ninput z float32 [c, d]\noutput y float32 [e, f]\nnode MatMul x,z -> y\n");
 	rows_passes("input x float32 [2, 3]\ninput t int64 [2]\noutput y float32 [6, 7]\nnode Reshape x,t -> y\n");
 	rows_expect("input x float32 [2]\noutput y float32\nnode Cast x -> y to=77\n", "structure.shapes", ONNXGATE_CHECK_SKIPPED, 0, "element type 77");
+	/* the lowest number has no counterpart above zero */
+	rows_passes("scalar a -9223372036854775808\nscalar z 1\nscalar d 2\nnode Range a,z,d -> y\noutput y int64\n");
+	rows_passes("input x float32 [2, 3, 4]\nnode Shape x -> s\nints b [2]\nints e [0]\nints a [0]\nints t [-9223372036854775808]\n"
+		"node Slice s,b,e,a,t -> y\noutput y int64\n");
 	/* an initializer that is an input too may be replaced: its contents prove nothing */
 	rows_passes("input t int64 [2]\ninput x float32 [2, 3]\noutput y float32 [3, 2]\nints t [6, 1]\nnode Reshape x,t -> y\n");
 }
