@@ -31,7 +31,7 @@ og_status og_check_structure(const char *onnx_path, const og_context *ctx, og_ch
 
 /* Runtime level: loads; two or more bindings of every symbolic dim; shapes, dtypes, finite; batch = its items;
  * padding under the mask changes nothing. runtime NULL: rows say SKIPPED with why. */
-og_status og_check_runtime(const char *onnx_path, og_runtime *runtime, const char *why_none, const og_input_facts *facts, const char *task,
+og_status og_check_runtime(const char *onnx_path, og_runtime *runtime, const char *why_none, const og_input_facts *facts,
 	const og_context *ctx, og_checks *out, og_error *err) OG_MUST;
 
 #endif

@@ -295,12 +295,12 @@ static og_status run_steps(og_trial *t, og_error *err)
 	return t->rows->nomem ? og_fail_nomem(err) : OG_OK;
 }
 
-og_status og_check_runtime(const char *onnx_path, og_runtime *runtime, const char *why_none, const og_input_facts *facts, const char *task,
+og_status og_check_runtime(const char *onnx_path, og_runtime *runtime, const char *why_none, const og_input_facts *facts,
                            const og_context *ctx, og_checks *out, og_error *err)
 {
 	og_auto(og_session) *session = NULL;
 	og_auto(og_arena) *arena = og_arena_new();
-	og_trial t = { .facts = facts, .ctx = ctx, .task = task, .rows = out, .arena = arena };
+	og_trial t = { .facts = facts, .ctx = ctx, .rows = out, .arena = arena };
 	og_error e = { 0 };
 	og_status st;
 

@@ -28,7 +28,6 @@ typedef struct og_trial {
 	size_t nin, nout;
 	const og_input_facts *facts;
 	const og_context *ctx;
-	const char *task;
 	og_checks *rows;
 	og_arena *arena; /* of the whole trial */
 	og_case cases[OG_CASES_MAX];

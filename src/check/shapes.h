@@ -110,6 +110,7 @@ bool og_op_axes(const og_op *o, const char *attribute, size_t input, int64_t *ou
 bool og_op_axis(og_op *o, int64_t axis, int rank, int *out);
 int64_t og_op_int(const og_op *o, const char *attribute, int64_t fallback);
 bool og_op_ints(const og_op *o, const char *attribute, int64_t *out, size_t max, size_t *n); /* false: absent or too many */
+bool og_op_sdims(const og_op *o, const char *attribute, og_sdim *out, size_t max, size_t *n); /* the same, as dims */
 void og_out_shape(og_op *o, size_t i, int rank, const og_sdim *dims);
 void og_out_like(og_op *o, size_t i, size_t input);
 void og_out_dtype(og_op *o, size_t i, og_dtype t);

@@ -3,8 +3,6 @@
  * Shape rules: operators that cut out, repeat or count. */
 #include "check/shapes.h"
 
-#include <stdlib.h>
-
 /* ---- split ----------------------------------------------------------------------------------------------- */
 
 /* Sizes of the parts as given, or equal parts of a known dim. */
@@ -101,17 +99,10 @@ typedef struct cut {
 
 static bool cut_from_attributes(const og_op *o, cut *c)
 {
-	int64_t numbers[OG_VALUES_MAX];
 	size_t n;
 
-	if (!og_op_ints(o, "starts", numbers, OG_VALUES_MAX, &c->n))
+	if (!og_op_sdims(o, "starts", c->start_numbers, OG_VALUES_MAX, &c->n) || !og_op_sdims(o, "ends", c->end_numbers, OG_VALUES_MAX, &n) || n != c->n)
 		return false;
-	for (size_t i = 0; i < c->n; i++)
-		c->start_numbers[i] = og_sdim_of(numbers[i]);
-	if (!og_op_ints(o, "ends", numbers, OG_VALUES_MAX, &n) || n != c->n)
-		return false;
-	for (size_t i = 0; i < n; i++)
-		c->end_numbers[i] = og_sdim_of(numbers[i]);
 	c->starts = c->start_numbers;
 	c->ends = c->end_numbers;
 	return true;
@@ -182,7 +173,7 @@ static void cut_values(og_op *o, const cut *c)
 	size_t n, count = 0;
 
 	if (c->n != 1 || og_in_rank(o, 0) != 1 || !og_in_values(o, 0, &values, &n) || !og_sdim_static(c->starts[0]) || !og_sdim_static(c->ends[0]) || step == 0 ||
-	    llabs(step) > OG_VALUES_MAX)
+	    step > OG_VALUES_MAX || step < -OG_VALUES_MAX)
 		return;
 	a = clamp(c->starts[0].n, -(int64_t)n - 1, (int64_t)n);
 	b = clamp(c->ends[0].n, -(int64_t)n - 1, (int64_t)n);
@@ -245,7 +236,6 @@ void og_shape_tile(og_op *o)
 
 static bool read_pads(const og_op *o, og_sdim *pads, size_t *n)
 {
-	int64_t numbers[2 * OG_RANK_MAX];
 	const og_sdim *values;
 
 	if (o->opset >= 11) {
@@ -254,11 +244,7 @@ static bool read_pads(const og_op *o, og_sdim *pads, size_t *n)
 		memcpy(pads, values, *n * sizeof(*pads));
 		return true;
 	}
-	if (!og_op_ints(o, o->opset >= 2 ? "pads" : "paddings", numbers, OG_COUNT(numbers), n))
-		return false;
-	for (size_t i = 0; i < *n; i++)
-		pads[i] = og_sdim_of(numbers[i]);
-	return true;
+	return og_op_sdims(o, o->opset >= 2 ? "pads" : "paddings", pads, 2 * OG_RANK_MAX, n);
 }
 
 void og_shape_pad(og_op *o)

@@ -243,6 +243,18 @@ bool og_op_ints(const og_op *o, const char *attribute, int64_t *out, size_t max,
 	return true;
 }
 
+bool og_op_sdims(const og_op *o, const char *attribute, og_sdim *out, size_t max, size_t *n)
+{
+	const og_onnx_attribute *a = og_onnx_attr(o->n, attribute);
+
+	if (!a || a->type != OG_ATTR_INTS || a->nints > max)
+		return false;
+	*n = a->nints;
+	for (size_t i = 0; i < *n; i++)
+		out[i] = og_sdim_of(a->ints[i]);
+	return true;
+}
+
 bool og_op_axes(const og_op *o, const char *attribute, size_t input, int64_t *out, size_t *n, bool *given)
 {
 	*given = og_onnx_attr(o->n, attribute) || og_in_has(o, input);

@@ -204,16 +204,10 @@ static void reshape_unknown(og_op *o)
 
 static bool reshape_target(const og_op *o, og_sdim *numbers, const og_sdim **target, size_t *n)
 {
-	int64_t shape[OG_RANK_MAX];
-
 	if (og_in_values(o, 1, target, n))
 		return *n <= OG_RANK_MAX;
-	if (!og_op_ints(o, "shape", shape, OG_RANK_MAX, n)) /* before opset 5 */
-		return false;
-	for (size_t i = 0; i < *n; i++)
-		numbers[i] = og_sdim_of(shape[i]);
 	*target = numbers;
-	return true;
+	return og_op_sdims(o, "shape", numbers, OG_RANK_MAX, n); /* before opset 5 */
 }
 
 void og_shape_reshape(og_op *o)

@@ -11,7 +11,7 @@ typedef struct og_convert_options {
 	const char *type, *task, *dtype, *layout, *external_data; /* NULL: the default */
 	int opset;                                                /* 0: 18 */
 	bool digest;                                              /* SHA-256 of what is written, beside the writing */
-	bool allow_unexpected, allow_unknown_keys;
+	bool allow_unexpected;
 	const onnxgate_pair *provenance; /* metadata_props of the files: repo id, commit, source digests, licence; sorted by key */
 	size_t nprovenance;
 } og_convert_options;

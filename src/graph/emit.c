@@ -15,7 +15,6 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #define COPY_PIECE (16u << 20)     /* of a run that the kernel copies by itself */

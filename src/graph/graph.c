@@ -19,12 +19,6 @@ int64_t og_node_int(const og_node *n, const char *name, int64_t fallback)
 	return a && a->kind == OG_ATTR_INT ? a->i : fallback;
 }
 
-double og_node_float(const og_node *n, const char *name, double fallback)
-{
-	const og_attr *a = og_node_attr(n, name);
-	return a && a->kind == OG_ATTR_FLOAT ? a->f : fallback;
-}
-
 og_val og_model_new_value(og_model *m, og_dtype dtype, int rank, const og_dim *dims)
 {
 	size_t id = m->nvalues ? m->nvalues : 1;

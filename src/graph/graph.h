@@ -112,7 +112,6 @@ static inline og_value *og_model_value(const og_model *m, og_val v)
 }
 const og_attr *og_node_attr(const og_node *n, const char *name);
 int64_t og_node_int(const og_node *n, const char *name, int64_t fallback);
-double og_node_float(const og_node *n, const char *name, double fallback);
 
 /* A new value; 0 when there is no memory. The pointer into values moves with the table. */
 og_val og_model_new_value(og_model *m, og_dtype dtype, int rank, const og_dim *dims);

@@ -41,11 +41,6 @@ og_val og_max(og_build *b, og_val x, og_val y)
 	return op2(b, "Max", x, y);
 }
 
-og_val og_equal(og_build *b, og_val x, og_val y)
-{
-	return op2(b, "Equal", x, y);
-}
-
 og_val og_where(og_build *b, og_val cond, og_val x, og_val y)
 {
 	return og_op(b, "Where", (og_val[]){ cond, x, y }, 3, NULL, 0);

@@ -12,7 +12,6 @@ og_val og_mul(og_build *b, og_val x, og_val y);
 og_val og_div(og_build *b, og_val x, og_val y);
 og_val og_min(og_build *b, og_val x, og_val y);
 og_val og_max(og_build *b, og_val x, og_val y);
-og_val og_equal(og_build *b, og_val x, og_val y);
 og_val og_where(og_build *b, og_val cond, og_val x, og_val y);
 og_val og_unary(og_build *b, const char *op, og_val x); /* Tanh, Erf, Sigmoid, Relu, Sqrt, … */
 og_val og_cast(og_build *b, og_val x, og_dtype to);     /* x itself when it is that already */

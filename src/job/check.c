@@ -88,7 +88,7 @@ static og_status check(onnxgate *g, og_result *r, const onnxgate_request *q, og_
 		OG_TRY(og_file_size(f.paths[i], &size, err));
 		og_result_file(r, f.paths[i], "model", size, NULL);
 	}
-	og_validation v = { .paths = f.paths, .npaths = f.n, .task = q->task, .facts = og_facts_near(absolute), .level = r->pub.level };
+	og_validation v = { .paths = f.paths, .npaths = f.n, .facts = og_facts_near(absolute), .level = r->pub.level };
 	double t = og_now_ms();
 	og_status st = og_validate(g, r, &v, &checks, err);
 	og_result_checks(r, checks.rows, checks.count);

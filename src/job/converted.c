@@ -68,7 +68,7 @@ static og_status model_paths(og_run *run, const char *dir, const onnxgate_file_r
 
 static og_status validate_files(og_run *run, const char *dir, const onnxgate_file_row *files, size_t n, og_error *err)
 {
-	og_validation v = { .task = run->plan->task, .facts = og_run_facts(run), .level = run->level };
+	og_validation v = { .facts = og_run_facts(run), .level = run->level };
 	const char **paths = NULL;
 	OG_TRY(model_paths(run, dir, files, n, &paths, &v.npaths, err));
 	v.paths = paths;

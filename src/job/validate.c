@@ -55,7 +55,7 @@ static og_status runtime(onnxgate *g, og_result *r, const og_validation *v, og_c
 		og_result_note(r, "%s: %s", why.message, why.hint);
 	for (size_t i = 0; i < v->npaths; i++) {
 		size_t from = c->count;
-		OG_TRY(og_check_runtime(v->paths[i], rt, rt ? NULL : why.message, &v->facts, v->task, &g->ctx, c, err));
+		OG_TRY(og_check_runtime(v->paths[i], rt, rt ? NULL : why.message, &v->facts, &g->ctx, c, err));
 		if (v->npaths > 1)
 			name_rows(c, from, v->paths[i]);
 	}

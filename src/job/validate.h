@@ -9,7 +9,6 @@
 typedef struct og_validation {
 	const char *const *paths; /* the .onnx files */
 	size_t npaths;
-	const char *task; /* NULL: not known */
 	og_input_facts facts;
 	onnxgate_level level;
 } og_validation;

@@ -42,11 +42,6 @@ struct og_ledger {
 	size_t nties, ties_cap;
 };
 
-og_arena *og_ledger_arena(const og_ledger *l)
-{
-	return l->arena;
-}
-
 static og_status enter(og_ledger *l, const og_tensor *t, og_error *err)
 {
 	const char *name = og_name_modern(l->arena, t->name);

@@ -50,6 +50,5 @@ typedef struct og_claim {
 	bool missing, wrong;
 } og_claim;
 const og_claim *og_ledger_claims(const og_ledger *l, size_t *n); /* in the order in which they were made */
-og_arena *og_ledger_arena(const og_ledger *l);
 
 #endif

@@ -56,12 +56,12 @@ copy_configuration() {
 	for file in /etc/apt/apt.conf /etc/apt/apt.conf.d/*; do
 		! grep -qs '^ *Acquire' "$file" || cp -L "$file" "$TREE/etc/apt/apt.conf.d/"
 	done
-	mkdir -p "$TREE/root/.config/pip"
+	mkdir -p "$TREE/etc/xdg/pip"
 	for file in /etc/pip.conf /etc/hosts /etc/resolv.conf; do
 		[ ! -e "$file" ] || cp -L "$file" "$TREE$file"
 	done
 	for file in "${XDG_CONFIG_HOME:-$HOME/.config}/pip/pip.conf" "$HOME/.pip/pip.conf"; do
-		[ ! -e "$file" ] || cp -L "$file" "$TREE/root/.config/pip/pip.conf"
+		[ ! -e "$file" ] || cp -L "$file" "$TREE/etc/xdg/pip/pip.conf"
 	done
 	# One file a certificate: so they stay when the package ca-certificates makes the bundle anew.
 	mkdir -p "$TREE/etc/ssl/certs" "$TREE/usr/local/share/ca-certificates"

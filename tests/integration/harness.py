@@ -217,11 +217,8 @@ class Case(unittest.TestCase):
 
 
 def digest(path):
-    h = hashlib.sha256()
     with open(path, "rb") as f:
-        while block := f.read(1 << 20):
-            h.update(block)
-    return h.hexdigest()
+        return hashlib.file_digest(f, "sha256").hexdigest()
 
 
 def blob_name(path, length):

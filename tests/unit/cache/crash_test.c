@@ -3,6 +3,7 @@
  * Many processes on one conversion, processes that are killed, disks that are full or not ours: whatever happens,
  * a whole entry is found, or none. */
 #include "fixture.h"
+#include "../process.h"
 
 #include "base/clock.h"
 #include "base/random.h"
@@ -19,24 +20,6 @@
 #define PROCESSES 16
 #define KILLS 150
 #define KILLS_MS 2500 /* or as many as fit in this time */
-
-/* In a child nothing may assert: an exit code tells. */
-static pid_t child(int (*work)(void))
-{
-	pid_t pid = fork();
-	if (pid == 0)
-		_exit(work());
-	assert_true(pid > 0);
-	return pid;
-}
-
-static int wait_code(pid_t pid)
-{
-	int st = 0;
-	while (waitpid(pid, &st, 0) < 0)
-		assert_int_equal(errno, EINTR);
-	return WIFEXITED(st) ? WEXITSTATUS(st) : 128 + WTERMSIG(st);
-}
 
 static void append(const char *name)
 {

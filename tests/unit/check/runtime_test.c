@@ -22,7 +22,7 @@ static judged judge(const char *path, const og_context *ctx)
 	og_error err = { 0 };
 
 	og_checks_init(&j.rows, j.arena);
-	if (og_check_runtime(path, r, NULL, &facts, NULL, ctx, &j.rows, &err) != OG_OK)
+	if (og_check_runtime(path, r, NULL, &facts, ctx, &j.rows, &err) != OG_OK)
 		fail_msg("%s", err.message);
 	return j;
 }
@@ -209,7 +209,7 @@ static void test_runtime__without_a_runtime_every_row_says_why(void **state)
 	(void)state;
 
 	og_checks_init(&c, arena);
-	assert_int_equal(og_check_runtime("none.onnx", NULL, "no ONNX Runtime library found", &facts, NULL, NULL, &c, NULL), OG_OK);
+	assert_int_equal(og_check_runtime("none.onnx", NULL, "no ONNX Runtime library found", &facts, NULL, &c, NULL), OG_OK);
 	assert_int_equal(c.count, 5);
 	for (size_t i = 0; i < c.count; i++) {
 		assert_int_equal(c.rows[i].status, ONNXGATE_CHECK_SKIPPED);
@@ -231,7 +231,7 @@ static void test_runtime__an_interruption_is_no_verdict(void **state)
 
 	toy_encoder(scratch("model.onnx"), TOY_RIGHT);
 	og_checks_init(&c, arena);
-	assert_int_equal(og_check_runtime(scratch("model.onnx"), r, NULL, &facts, NULL, &ctx, &c, &err), ONNXGATE_CANCELLED);
+	assert_int_equal(og_check_runtime(scratch("model.onnx"), r, NULL, &facts, &ctx, &c, &err), ONNXGATE_CANCELLED);
 	for (size_t i = 0; i < c.count; i++)
 		assert_int_not_equal(c.rows[i].status, ONNXGATE_CHECK_FAIL);
 }

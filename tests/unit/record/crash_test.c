@@ -3,6 +3,7 @@
  * Many processes on one database, processes that are killed, disks that are full or not ours: the database stays
  * sound, and a run is in it whole or not at all. */
 #include "fixture.h"
+#include "../process.h"
 
 #include "base/clock.h"
 #include "base/random.h"
@@ -19,23 +20,6 @@
 #define RUNS_EACH 10
 #define KILLS 100
 #define KILLS_MS 2500 /* or as many as fit in this time */
-
-static pid_t child(int (*work)(void))
-{
-	pid_t pid = fork();
-	if (pid == 0)
-		_exit(work());
-	assert_true(pid > 0);
-	return pid;
-}
-
-static int wait_code(pid_t pid)
-{
-	int st = 0;
-	while (waitpid(pid, &st, 0) < 0)
-		assert_int_equal(errno, EINTR);
-	return WIFEXITED(st) ? WEXITSTATUS(st) : 128 + WTERMSIG(st);
-}
 
 static og_status record_one(og_record *r, og_error *err)
 {
