@@ -106,13 +106,34 @@ static bool conv_fits(og_op *o, const og_sinfo *x, const og_sinfo *w, int64_t gr
 	return true;
 }
 
+/* kernel_shape says again what the weight's dims say: a runtime refuses two that differ. */
+static bool kernel_fits(og_op *o, const og_sinfo *w)
+{
+	int64_t kernel[OG_RANK_MAX];
+	size_t n;
+	og_sdim same;
+
+	if (!og_onnx_attr(o->n, "kernel_shape") || !og_op_ints(o, "kernel_shape", kernel, OG_RANK_MAX, &n))
+		return true;
+	if (n != (size_t)w->rank - 2) {
+		og_clash(o, "kernel_shape of %zu dims for a weight of %d, expected %d", n, w->rank, w->rank - 2);
+		return false;
+	}
+	for (size_t d = 0; d < n; d++)
+		if (!og_sdim_merge(w->dims[d + 2], og_sdim_of(kernel[d]), &same)) {
+			og_clash(o, "kernel_shape has %lld in dim %zu, the weight has %lld", (long long)kernel[d], d, (long long)w->dims[d + 2].n);
+			return false;
+		}
+	return true;
+}
+
 void og_shape_conv(og_op *o)
 {
 	const og_sinfo *x = og_in(o, 0), *w = og_in(o, 1);
 	og_sdim dims[OG_RANK_MAX];
 	window win = { 0 };
 
-	if (!positive(o) || x->rank < 0 || w->rank < 0 || !conv_fits(o, x, w, og_op_int(o, "group", 1)))
+	if (!positive(o) || x->rank < 0 || w->rank < 0 || !conv_fits(o, x, w, og_op_int(o, "group", 1)) || !kernel_fits(o, w))
 		return;
 	if (!read_window(o, x->rank - 2, &win)) {
 		unknown_spatial(o, w->dims[0], x->rank);

@@ -156,10 +156,38 @@ og_status og_reader_open(og_source *source, og_reader **out, og_error *err)
 	return OG_OK;
 }
 
+og_status og_reader_check(og_reader *r, const og_context *ctx, og_error *err)
+{
+	return r->format->check ? r->format->check(r, ctx, err) : OG_OK;
+}
+
+og_status og_reader_add(og_reader *r, const og_tensor *t, og_error *err)
+{
+	if (!og_array_grow(&r->tensors, &r->cap, r->count + 1, sizeof(*r->tensors)))
+		return og_fail_nomem(err);
+	r->tensors[r->count++] = *t;
+	return OG_OK;
+}
+
+og_status og_reader_note(og_reader *r, og_error *err, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	const char *note = og_arena_vprintf(r->arena, fmt, ap);
+	va_end(ap);
+	if (!note || !og_arena_grow(r->arena, &r->notes, &r->note_cap, r->note_count + 1, sizeof(*r->notes)))
+		return og_fail_nomem(err);
+	r->notes[r->note_count++] = note;
+	return OG_OK;
+}
+
 void og_reader_free(og_reader *r)
 {
 	if (!r)
 		return;
+	for (size_t i = 0; i < r->part_count; i++)
+		og_source_free(r->parts[i]);
+	og_free(r->parts);
 	og_source_free(r->source);
 	og_free(r->tensors);
 	og_free(r->metadata);

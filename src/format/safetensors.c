@@ -230,10 +230,8 @@ static og_status read_tensor(parse *p)
 		return bad_header(p, p->entry_at, "expected at most %d tensors, found more", OG_SAFETENSORS_TENSORS_MAX);
 	OG_TRY(read_fields(p));
 	OG_TRY(check_entry(p));
-	if (!og_array_grow(&r->tensors, &r->cap, r->count + 1, sizeof(*r->tensors)))
-		return og_fail_nomem(p->err);
-	r->tensors[r->count++] = p->t;
-	return OG_OK;
+	og_tensor_set_dense(&p->t);
+	return og_reader_add(r, &p->t, p->err);
 }
 
 /* ---- metadata ------------------------------------------------------------------------------------------ */
@@ -406,4 +404,4 @@ static og_probe safetensors_probe(const uint8_t *head, size_t n, uint64_t file_s
 	return brace || (length <= OG_SAFETENSORS_HEADER_MAX && length <= file_size - LENGTH_BYTES) ? OG_PROBE_MAYBE : OG_PROBE_NO;
 }
 
-const og_format og_format_safetensors = { "safetensors", safetensors_probe, safetensors_read };
+const og_format og_format_safetensors = { .name = "safetensors", .probe = safetensors_probe, .read = safetensors_read };
