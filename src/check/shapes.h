@@ -108,10 +108,15 @@ bool og_in_numbers(const og_op *o, size_t i, int64_t *out, size_t *n);
 bool og_op_axes(const og_op *o, const char *attribute, size_t input, int64_t *out, size_t *n, bool *given);
 /* A negative axis counts from the end; outside of the rank it is a contradiction: false. */
 bool og_op_axis(og_op *o, int64_t axis, int rank, int *out);
+/* Marks an axis (given: as it is written). Marked before: a contradiction, false. */
+bool og_op_once(og_op *o, int64_t given, int axis, bool *seen);
 int64_t og_op_int(const og_op *o, const char *attribute, int64_t fallback);
 bool og_op_ints(const og_op *o, const char *attribute, int64_t *out, size_t max, size_t *n); /* false: absent or too many */
 bool og_op_sdims(const og_op *o, const char *attribute, og_sdim *out, size_t max, size_t *n); /* the same, as dims */
+/* Can a tensor of n dims be followed? Where not, the verdict is left open. */
+bool og_rank_fits(og_op *o, int64_t n);
 void og_out_shape(og_op *o, size_t i, int rank, const og_sdim *dims);
+void og_out_rank(og_op *o, size_t i, int64_t rank); /* none of its dims is known */
 void og_out_like(og_op *o, size_t i, size_t input);
 void og_out_dtype(og_op *o, size_t i, og_dtype t);
 void og_out_values(og_op *o, size_t i, const og_sdim *values, size_t n);

@@ -66,10 +66,12 @@ static og_sdim slide(og_op *o, const window *w, int d, og_sdim size)
 	    __builtin_add_overflow(padded, size.n, &padded) || __builtin_sub_overflow(padded, span, &padded))
 		return og_sdim_none(in);
 	padded--;
-	if (padded < 0)
-		og_clash(o, "a window of %lld over %lld elements in dim %d, padding included", (long long)(span + 1), (long long)(padded + span + 1), d + 2);
-	if (padded < 0 || w->ceil) /* ceil_mode has an exception for windows that begin in the padding */
+	if (w->ceil && padded > -w->stride[d]) /* a part of a window counts, with an exception for windows that begin in the padding */
 		return og_sdim_none(in);
+	if (padded < 0) {
+		og_clash(o, "a window of %lld over %lld elements in dim %d, padding included", (long long)(span + 1), (long long)(padded + span + 1), d + 2);
+		return og_sdim_none(in);
+	}
 	return og_sdim_of(padded / w->stride[d] + 1);
 }
 
@@ -106,22 +108,23 @@ static bool conv_fits(og_op *o, const og_sinfo *x, const og_sinfo *w, int64_t gr
 	return true;
 }
 
-/* kernel_shape says again what the weight's dims say: a runtime refuses two that differ. */
-static bool kernel_fits(og_op *o, const og_sinfo *w)
+/* The window of a convolution: the weight's dims. kernel_shape says them again, and a runtime refuses two that differ;
+ * a dim that the weight leaves open is known from there. */
+static bool read_kernel(og_op *o, const og_sinfo *w, og_sdim *kernel)
 {
-	int64_t kernel[OG_RANK_MAX];
-	size_t n;
-	og_sdim same;
+	int64_t given[OG_RANK_MAX];
+	size_t n, spatial = (size_t)w->rank - 2;
 
-	if (!og_onnx_attr(o->n, "kernel_shape") || !og_op_ints(o, "kernel_shape", kernel, OG_RANK_MAX, &n))
+	memcpy(kernel, w->dims + 2, spatial * sizeof(*kernel));
+	if (!og_op_ints(o, "kernel_shape", given, OG_RANK_MAX, &n))
 		return true;
-	if (n != (size_t)w->rank - 2) {
-		og_clash(o, "kernel_shape of %zu dims for a weight of %d, expected %d", n, w->rank, w->rank - 2);
+	if (n != spatial) {
+		og_clash(o, "kernel_shape of %zu dims for a weight of %d, expected %zu", n, w->rank, spatial);
 		return false;
 	}
 	for (size_t d = 0; d < n; d++)
-		if (!og_sdim_merge(w->dims[d + 2], og_sdim_of(kernel[d]), &same)) {
-			og_clash(o, "kernel_shape has %lld in dim %zu, the weight has %lld", (long long)kernel[d], d, (long long)w->dims[d + 2].n);
+		if (!og_sdim_merge(w->dims[d + 2], og_sdim_of(given[d]), &kernel[d])) {
+			og_clash(o, "kernel_shape has %lld in dim %zu, the weight has %lld", (long long)given[d], d, (long long)w->dims[d + 2].n);
 			return false;
 		}
 	return true;
@@ -130,10 +133,10 @@ static bool kernel_fits(og_op *o, const og_sinfo *w)
 void og_shape_conv(og_op *o)
 {
 	const og_sinfo *x = og_in(o, 0), *w = og_in(o, 1);
-	og_sdim dims[OG_RANK_MAX];
+	og_sdim dims[OG_RANK_MAX], kernel[OG_RANK_MAX];
 	window win = { 0 };
 
-	if (!positive(o) || x->rank < 0 || w->rank < 0 || !conv_fits(o, x, w, og_op_int(o, "group", 1)) || !kernel_fits(o, w))
+	if (!positive(o) || x->rank < 0 || w->rank < 0 || !conv_fits(o, x, w, og_op_int(o, "group", 1)) || !read_kernel(o, w, kernel))
 		return;
 	if (!read_window(o, x->rank - 2, &win)) {
 		unknown_spatial(o, w->dims[0], x->rank);
@@ -142,7 +145,7 @@ void og_shape_conv(og_op *o)
 	dims[0] = x->dims[0];
 	dims[1] = w->dims[0];
 	for (int d = 0; d < win.spatial; d++) {
-		win.kernel[d] = og_sdim_static(w->dims[d + 2]) ? w->dims[d + 2].n : 0;
+		win.kernel[d] = og_sdim_static(kernel[d]) ? kernel[d].n : 0;
 		dims[d + 2] = slide(o, &win, d, x->dims[d + 2]);
 	}
 	og_out_shape(o, 0, x->rank, dims);

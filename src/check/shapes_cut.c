@@ -51,13 +51,8 @@ static bool split_adds_up(og_op *o, og_sdim whole, const og_sdim *parts, size_t 
 {
 	og_sdim sum = og_sdim_of(0), same;
 
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < count; i++) /* a negative one stands in branches that are never taken, and counts */
 		sum = og_sdim_add(o->in, sum, parts[i]);
-	}
-	for (size_t i = 0; i < count; i++) {
-		if (og_sdim_static(parts[i]) && parts[i].n < 0) /* stands in branches that are never taken */
-			sum = og_sdim_none(o->in);
-	}
 	if (og_sdim_merge(whole, sum, &same))
 		return true;
 	og_clash(o, "parts of %lld elements in all, of %lld", (long long)sum.n, (long long)whole.n);
@@ -189,6 +184,7 @@ void og_shape_slice(og_op *o)
 {
 	const og_sinfo *x = og_in(o, 0);
 	og_sdim dims[OG_RANK_MAX];
+	bool seen[OG_RANK_MAX] = { false };
 	cut c = { 0 };
 
 	if (x->rank <= 0) /* a scalar is cut along its axis 0 by runtimes, to no effect */
@@ -205,7 +201,7 @@ void og_shape_slice(og_op *o)
 	for (size_t i = 0; i < c.n; i++) {
 		int axis;
 
-		if (!og_op_axis(o, c.axes[i], x->rank, &axis))
+		if (!og_op_axis(o, c.axes[i], x->rank, &axis) || !og_op_once(o, c.axes[i], axis, seen))
 			return;
 		dims[axis] = cut_size(o->in, dims[axis], c.starts[i], c.ends[i], c.steps[i]);
 	}
@@ -234,34 +230,60 @@ void og_shape_tile(og_op *o)
 	og_out_shape(o, 0, x->rank, dims);
 }
 
-static bool read_pads(const og_op *o, og_sdim *pads, size_t *n)
+/* Pads from an input or an attribute: those before each axis, then those behind. */
+static bool read_pads(const og_op *o, const og_sdim **pads, og_sdim *numbers, size_t *n)
 {
-	const og_sdim *values;
+	if (o->opset >= 11)
+		return og_in_values(o, 1, pads, n);
+	*pads = numbers;
+	return og_op_sdims(o, o->opset >= 2 ? "pads" : "paddings", numbers, 2 * OG_RANK_MAX, n);
+}
 
-	if (o->opset >= 11) {
-		if (og_in_has(o, 3) || !og_in_values(o, 1, &values, n) || *n > 2 * OG_RANK_MAX)
-			return false;
-		memcpy(pads, values, *n * sizeof(*pads));
+/* The axes that the pads are of: all, or those of input 3. false: not known, or a contradiction. */
+static bool pad_axes(og_op *o, int rank, int *axes, size_t *n)
+{
+	int64_t given[OG_VALUES_MAX];
+	bool seen[OG_RANK_MAX] = { false };
+
+	*n = (size_t)rank;
+	for (int d = 0; d < rank; d++)
+		axes[d] = d;
+	if (!og_in_has(o, 3))
 		return true;
+	if (!og_in_numbers(o, 3, given, n))
+		return false;
+	for (size_t i = 0; i < *n; i++) {
+		int axis;
+
+		if (!og_op_axis(o, given[i], rank, &axis) || !og_op_once(o, given[i], axis, seen))
+			return false;
+		axes[i] = axis;
 	}
-	return og_op_sdims(o, o->opset >= 2 ? "pads" : "paddings", pads, 2 * OG_RANK_MAX, n);
+	return true;
 }
 
 void og_shape_pad(og_op *o)
 {
 	const og_sinfo *x = og_in(o, 0);
-	og_sdim dims[OG_RANK_MAX], pads[2 * OG_RANK_MAX];
-	size_t n = 0;
-	bool known = read_pads(o, pads, &n);
+	og_sdim dims[OG_RANK_MAX], numbers[2 * OG_RANK_MAX];
+	const og_sdim *pads;
+	int axes[OG_RANK_MAX];
+	size_t n = 0, naxes;
+	bool known;
 
 	if (x->rank < 0)
 		return;
-	if (known && n != 2 * (size_t)x->rank) {
-		og_clash(o, "%zu pads for a tensor with %d dims", n, x->rank);
+	known = pad_axes(o, x->rank, axes, &naxes) && read_pads(o, &pads, numbers, &n);
+	if (o->clashed)
+		return;
+	if (known && n != 2 * naxes) {
+		og_clash(o, "%zu pads for %zu axes of a tensor with %d dims", n, naxes, x->rank);
 		return;
 	}
 	for (int d = 0; d < x->rank; d++)
-		dims[d] = known ? og_sdim_add(o->in, og_sdim_add(o->in, x->dims[d], pads[d]), pads[d + x->rank]) : og_sdim_none(o->in);
+		dims[d] = known ? x->dims[d] : og_sdim_none(o->in);
+	for (size_t i = 0; known && i < naxes; i++)
+		dims[axes[i]] = og_sdim_add(o->in, og_sdim_add(o->in, dims[axes[i]], pads[i]), pads[i + naxes]);
 	for (int d = 0; d < x->rank; d++) {
 		if (og_sdim_static(dims[d]) && dims[d].n < 0) {
 			og_clash(o, "dim %d becomes %lld", d, (long long)dims[d].n);

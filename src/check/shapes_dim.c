@@ -276,6 +276,16 @@ bool og_op_axis(og_op *o, int64_t axis, int rank, int *out)
 	return true;
 }
 
+bool og_op_once(og_op *o, int64_t given, int axis, bool *seen)
+{
+	if (seen[axis]) {
+		og_clash(o, "axis %lld is given twice", (long long)given);
+		return false;
+	}
+	seen[axis] = true;
+	return true;
+}
+
 /* ---- what a rule answers -------------------------------------------------------------------------------- */
 
 bool og_infer_copy(og_infer *in, const og_sdim *dims, size_t n, const og_sdim **out)
@@ -292,9 +302,30 @@ bool og_infer_copy(og_infer *in, const og_sdim *dims, size_t n, const og_sdim **
 	return true;
 }
 
+bool og_rank_fits(og_op *o, int64_t n)
+{
+	char where[400];
+
+	if (n > OG_RANK_MAX)
+		og_unsure(&o->in->f, "%s: makes a tensor of %lld dims, more than the %d that we follow", og_node_show(o->n, where, sizeof(where)), (long long)n,
+			OG_RANK_MAX);
+	return n >= 0 && n <= OG_RANK_MAX;
+}
+
+void og_out_rank(og_op *o, size_t i, int64_t rank)
+{
+	og_sdim dims[OG_RANK_MAX];
+
+	if (!og_rank_fits(o, rank))
+		return;
+	for (int64_t d = 0; d < rank; d++)
+		dims[d] = og_sdim_none(o->in);
+	og_out_shape(o, i, (int)rank, dims);
+}
+
 void og_out_shape(og_op *o, size_t i, int rank, const og_sdim *dims)
 {
-	if (i >= o->n->noutputs || rank < 0 || rank > OG_RANK_MAX)
+	if (i >= o->n->noutputs || !og_rank_fits(o, rank))
 		return;
 	if (og_infer_copy(o->in, dims, (size_t)rank, &o->out[i].dims))
 		o->out[i].rank = rank;

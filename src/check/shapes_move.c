@@ -193,13 +193,9 @@ static void reshape_values(og_op *o)
 static void reshape_unknown(og_op *o)
 {
 	const og_sinfo *s = og_in(o, 1);
-	og_sdim unknown[OG_RANK_MAX];
 
-	if (s->rank != 1 || !og_sdim_static(s->dims[0]) || s->dims[0].n > OG_RANK_MAX)
-		return;
-	for (int64_t i = 0; i < s->dims[0].n; i++)
-		unknown[i] = og_sdim_none(o->in);
-	og_out_shape(o, 0, (int)s->dims[0].n, unknown);
+	if (s->rank == 1 && og_sdim_static(s->dims[0]))
+		og_out_rank(o, 0, s->dims[0].n);
 }
 
 static bool reshape_target(const og_op *o, og_sdim *numbers, const og_sdim **target, size_t *n)
@@ -313,13 +309,8 @@ void og_shape_unsqueeze(og_op *o)
 	for (size_t i = 0; i < n; i++) {
 		int axis;
 
-		if (!og_op_axis(o, axes[i], rank, &axis))
+		if (!og_op_axis(o, axes[i], rank, &axis) || !og_op_once(o, axes[i], axis, added))
 			return;
-		if (added[axis]) {
-			og_clash(o, "axis %lld is given twice", (long long)axes[i]);
-			return;
-		}
-		added[axis] = true;
 	}
 	for (int d = 0; d < rank; d++)
 		dims[d] = added[d] ? og_sdim_of(1) : x->dims[from++];
@@ -430,15 +421,31 @@ void og_shape_concat(og_op *o)
 	concat_values(o);
 }
 
+/* The target as its contents; else as dims that are not known, where its length is. */
+static bool expand_target(og_op *o, og_sdim *unknown, const og_sdim **target, size_t *n)
+{
+	const og_sinfo *s = og_in(o, 1);
+
+	if (og_in_values(o, 1, target, n))
+		return og_rank_fits(o, (int64_t)*n);
+	if (s->rank != 1 || !og_sdim_static(s->dims[0]) || !og_rank_fits(o, s->dims[0].n))
+		return false;
+	*n = (size_t)s->dims[0].n;
+	for (size_t i = 0; i < *n; i++)
+		unknown[i] = og_sdim_none(o->in);
+	*target = unknown;
+	return true;
+}
+
 void og_shape_expand(og_op *o)
 {
 	const og_sinfo *x = og_in(o, 0);
 	const og_sdim *target;
-	og_sdim dims[OG_RANK_MAX];
+	og_sdim dims[OG_RANK_MAX], unknown[OG_RANK_MAX];
 	size_t n;
 	int rank;
 
-	if (!og_in_is_list(o, 1) || !og_in_values(o, 1, &target, &n) || n > OG_RANK_MAX || x->rank < 0)
+	if (!og_in_is_list(o, 1) || !expand_target(o, unknown, &target, &n) || x->rank < 0)
 		return;
 	rank = x->rank > (int)n ? x->rank : (int)n;
 	for (int d = 0; d < rank; d++) {

@@ -97,16 +97,12 @@ void og_shape_constant_of_shape(og_op *o)
 	og_out_dtype(o, 0, a && a->t ? a->t->dtype : OG_F32);
 	if (!og_in_values(o, 0, &dims, &n)) {
 		const og_sinfo *s = og_in(o, 0);
-		og_sdim unknown[OG_RANK_MAX];
 
-		if (s->rank == 1 && og_sdim_static(s->dims[0]) && s->dims[0].n <= OG_RANK_MAX) {
-			for (int64_t i = 0; i < s->dims[0].n; i++)
-				unknown[i] = og_sdim_none(o->in);
-			og_out_shape(o, 0, (int)s->dims[0].n, unknown);
-		}
+		if (s->rank == 1 && og_sdim_static(s->dims[0]))
+			og_out_rank(o, 0, s->dims[0].n);
 		return;
 	}
-	if (n > OG_RANK_MAX)
+	if (!og_rank_fits(o, (int64_t)n))
 		return;
 	og_out_shape(o, 0, (int)n, dims);
 	if (n == 1 && og_sdim_static(dims[0]) && dims[0].n >= 0 && dims[0].n <= OG_VALUES_MAX && a && a->t && og_onnx_tensor_ints(a->t, &fill, 1, &one)

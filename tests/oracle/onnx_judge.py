@@ -31,6 +31,7 @@ warnings.filterwarnings("ignore")
 ROOT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../.."))
 
 TIMEOUT = 20  # seconds for one answer of onnx.checker or ONNX Runtime
+DIES = "dies or does not end"  # instead of an answer
 # The operators of transformers' exports: here no contradiction that onnx sees may be missed.
 CORE = set(
     "Add Sub Mul Div Pow Where Equal Greater Less GreaterOrEqual LessOrEqual And Or Not Neg Abs Sqrt Erf Tanh Sigmoid Relu "
@@ -64,7 +65,7 @@ STRICTER = [
 ]
 # What we pass and the checker refuses: pattern of its message -> why.
 LAXER = [
-    (r"dies or does not end", "a file on which the checker dies"),
+    (DIES, "a file on which the checker dies"),
     (r"No opset import for domain 'ai.onnx'", "'ai.onnx' as another spelling of the default domain, which runtimes accept"),
     (r"Field 'shape' of 'type' is required but missing", "an input of unknown rank, which runtimes accept"),
     (r"\(op_type:\w+\): \[ShapeInferenceError\] Inference error\(s\): \(op_type", "onnx infers this operator by its function's body, and we do not"),
@@ -75,7 +76,7 @@ LAXER = [
 
 def beyond_core(data, why):
     """Does the checker's word on shapes rest on an operator that we do not promise to infer?"""
-    first = re.search(r"\(op_type:(\w+)\)", why)
+    first = re.search(r"\(op_type:(\w+)[,)]", why)  # a node that has a name: "(op_type:Conv, node name: n)"
     if first and first.group(1) not in CORE:
         return "an operator whose shapes we do not promise to infer"
     if not re.search(r"existing shape differ|expected to have|Incompatible dimensions|Invalid tensor data type", why):
@@ -342,6 +343,29 @@ class Mutations:
         if t is not None:
             t.data_type = self.rng.choice([0, 1, 7, 8, 10, 11, 16])
 
+    def initializer_value(self):
+        """One number of a list: an axis, a size, a step."""
+        t = pick(self.rng, [t for g in graphs(self.model) for t in g.initializer if t.data_type == TensorProto.INT64 and t.raw_data])
+        if t is not None:
+            values = numpy_helper.to_array(t).copy()
+            if values.size:
+                values.flat[self.rng.randrange(values.size)] = self.rng.choice([-(2**63), -9, -2, -1, 0, 1, 2, 3, 4, 7, 10, 99, 2**31, 2**63 - 1])
+                t.raw_data = values.tobytes()
+
+    def contents(self):
+        """The graph's inputs that are short lists of integers (axes, sizes, steps) get contents, and its outputs the shapes that then come out."""
+        g = self.model.graph
+        for v in [v for v in g.input if v.name not in {t.name for t in g.initializer} and v.type.tensor_type.elem_type == TensorProto.INT64]:
+            shape = [d.dim_value for d in v.type.tensor_type.shape.dim]
+            if len(shape) <= 1 and np.prod(shape, dtype=np.int64) < 20:
+                values = [self.rng.choice([-3, -2, -1, -1, 0, 0, 1, 1, 2, 2, 3, 4, 7, 10]) for _ in range(int(np.prod(shape, dtype=np.int64)))]
+                g.initializer.append(tensor(v.name, np.array(values, np.int64).reshape(shape)))
+                g.input.remove(v)
+        self.model.ir_version = max(self.model.ir_version, 4)
+        for v, got in zip(g.output, evaluated(self.model) or []):
+            if isinstance(got, np.ndarray) and v.type.HasField("tensor_type"):
+                v.type.CopyFrom(helper.make_tensor_type_proto(v.type.tensor_type.elem_type, got.shape))
+
     def initializer_cut(self):
         t = self.initializer()
         if t is not None and t.raw_data:
@@ -398,24 +422,32 @@ def made_inputs(model):
     return feeds
 
 
-def runs_as_declared(data):
-    """True, False, or None: not to be told (no plain inputs, or an operator that the evaluator does not have)."""
+def evaluated(model):
+    """What ONNX's reference evaluator makes of such inputs; False: it fails; None: not to be told (no plain inputs, or an operator
+    that the evaluator does not have)."""
     from onnx.reference import ReferenceEvaluator
 
-    model = onnx.load_from_string(data)
     try:
         feeds = made_inputs(model)
     except Exception:  # noqa: BLE001
         return None
     stderr, sys.stderr = sys.stderr, io.StringIO()
     try:
-        outputs = ReferenceEvaluator(model).run(None, feeds)
+        return ReferenceEvaluator(model).run(None, feeds)
     except NotImplementedError:
         return None
     except Exception:  # noqa: BLE001 - numpy's, the evaluator's, whatever it is: it does not run
         return False
     finally:
         sys.stderr = stderr
+
+
+def runs_as_declared(data):
+    """True, False, or None: not to be told."""
+    model = onnx.load_from_string(data)
+    outputs = evaluated(model)
+    if not outputs:
+        return outputs
     for v, got in zip(model.graph.output, outputs):
         t = v.type.tensor_type
         dims = [d.dim_value if d.HasField("dim_value") else None for d in t.shape.dim]
@@ -451,17 +483,24 @@ class Judge:
         """null, or why onnx.checker ("check") or ONNX Runtime ("run") refuses the file. They live in a child, because some files kill them."""
         if self.child is None:
             self.child = subprocess.Popen([sys.executable, __file__, "--child"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL, text=True)
-        self.child.stdin.write(f"{what} {path}\n")
-        self.child.stdin.flush()
-        if select.select([self.child.stdout], [], [], TIMEOUT)[0]:
-            answer = self.child.stdout.readline()
-            if answer:
-                return json.loads(answer)
+                stderr=subprocess.DEVNULL, bufsize=0)
+        with contextlib.suppress(OSError, ValueError):  # its pipe is broken, or what it wrote is no answer: dead, or not to be trusted
+            self.child.stdin.write(f"{what} {path}\n".encode())
+            return json.loads(self.line())
         self.child.kill()
-        self.child.wait()
+        self.child.communicate()
         self.died, self.child = self.died + 1, None
-        return "dies or does not end"
+        return DIES
+
+    def line(self):
+        """What the child writes up to the end of a line, of its life, or of its time."""
+        got, end = b"", time.monotonic() + TIMEOUT
+        while not got.endswith(b"\n") and select.select([self.child.stdout], [], [], max(0, end - time.monotonic()))[0]:
+            more = os.read(self.child.stdout.fileno(), 1 << 16)
+            if not more:
+                break
+            got += more
+        return got
 
     def close(self):
         if self.child is not None:
@@ -531,7 +570,9 @@ class Judge:
 
 
 def child():
-    """For each line "check PATH" or "run PATH" null, or why it is refused."""
+    """For each line "check PATH" or "run PATH" null, or why it is refused; the libraries' own prints do not mix with that."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
     for line in sys.stdin:
         what, path = line.rstrip("\n").split(" ", 1)
         try:
@@ -540,9 +581,11 @@ def child():
             else:
                 run(path)
             why = None
+        except UnicodeDecodeError as e:  # a message that quotes bytes of the file
+            why = e.object.decode(errors="replace")
         except Exception as e:  # noqa: BLE001 - they raise whatever their parts raise
             why = str(e).strip() or type(e).__name__
-        print(json.dumps(why), flush=True)
+        print(json.dumps(why), file=answers, flush=True)
 
 
 def run(path):
@@ -555,26 +598,31 @@ def run(path):
 
 
 def main():
+    if sys.argv[1:] == ["--child"]:
+        return child()
+    from _oracle import seed_option  # not in the child, which would load PyTorch for it
+
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("--build", default=os.path.join(ROOT, "build"), help="folder of the built program")
-    p.add_argument("--seed", type=int, default=None, help="of the random share (default: from the clock, printed)")
+    seed_option(p)
     p.add_argument("--random", type=int, default=1000, help="mutations of the random share")
+    p.add_argument("--only-random", action="store_true", help="neither the valid models nor the fixed share: to try many seeds")
     p.add_argument("--keep", help="folder for the files of failed cases")
-    p.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     args = p.parse_args()
-    if args.child:
-        return child()
-    seed = args.seed if args.seed is not None else int(time.time()) % 1_000_000_007
-    print(f"onnx {onnx.__version__}; random share: --seed {seed}")
+    print(f"onnx {onnx.__version__}; random share: --seed {args.seed}")
     judge = Judge(args)
-    judge.drift()
     tests = operator_tests()
     blocks = [(f"block at opset {o}", block(o)) for o in (14, 18, 21)]
     exported = list(exports(judge.folder.name))
-    for name, model in tests + blocks + exported:
-        judge.case(name, model.SerializeToString(), valid=True)
-    print(f"        valid: {len(tests)} operator tests, {len(blocks)} blocks, {len(exported)} exports of Optimum")
-    for share, s in (("fixed", 1), ("random", seed)):
+    shares = [("fixed", 1), ("random", args.seed)]
+    if args.only_random:
+        del shares[0]
+    else:
+        judge.drift()
+        for name, model in tests + blocks + exported:
+            judge.case(name, model.SerializeToString(), valid=True)
+        print(f"        valid: {len(tests)} operator tests, {len(blocks)} blocks, {len(exported)} exports of Optimum")
+    for share, s in shares:
         rng = random.Random(s)
         before = judge.accepted, judge.refused, judge.unknown
         for i in range(args.random):

@@ -3,20 +3,26 @@
 """Our reader of safetensors against the real library: abuses written by hand, valid files of every dtype, and random mutations.
 
 Rules: what both accept must agree in names, dtypes, shapes and bytes; what the library refuses we refuse; what we refuse and the
-library accepts must have a reason in STRICTER, which is all that docs/formats/safetensors.md says we are stricter in."""
+library accepts must have a reason in STRICTER, which is all that docs/formats/safetensors.md says we are stricter in.
+
+And as weights: a small BERT of random bits in each dtype is converted; every number must be the one that ml_dtypes reads."""
 
 import argparse
 import hashlib
 import json
 import os
 import random
+import re
 import struct
 import subprocess
 import sys
 import tempfile
-import time
 
+import ml_dtypes
+import numpy as np
+import onnx
 import safetensors
+from _oracle import seed_option
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../.."))
 BITS = {
@@ -28,6 +34,16 @@ OURS = {
     "F8_E4M3": "float8_e4m3fn", "F8_E8M0": "float8_e8m0", "F8_E4M3FNUZ": "float8_e4m3fnuz", "F8_E5M2FNUZ": "float8_e5m2fnuz", "I16": "int16",
     "U16": "uint16", "F16": "float16", "BF16": "bfloat16", "I32": "int32", "U32": "uint32", "F32": "float32", "C64": "complex64", "F64": "float64",
     "I64": "int64", "U64": "uint64",
+}  # fmt: skip
+
+NUMPY = {
+    "F32": np.float32, "F64": np.float64, "F16": np.float16, "BF16": ml_dtypes.bfloat16, "F8_E4M3": ml_dtypes.float8_e4m3fn,
+    "F8_E5M2": ml_dtypes.float8_e5m2, "F8_E4M3FNUZ": ml_dtypes.float8_e4m3fnuz, "F8_E5M2FNUZ": ml_dtypes.float8_e5m2fnuz,
+    "F8_E8M0": ml_dtypes.float8_e8m0fnu, "F4": ml_dtypes.float4_e2m1fn,
+}  # fmt: skip
+BERT = {
+    "architectures": ["BertModel"], "model_type": "bert", "vocab_size": 37, "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2,
+    "intermediate_size": 24, "hidden_act": "gelu", "max_position_embeddings": 18, "type_vocab_size": 2, "layer_norm_eps": 1e-12,
 }  # fmt: skip
 
 
@@ -242,6 +258,73 @@ def mutated(rng):
     return bytes(data)
 
 
+# ---- weights -----------------------------------------------------------------------------------------------------
+
+
+def bert_dims():
+    h, f, layer = BERT["hidden_size"], BERT["intermediate_size"], "encoder.layer.0."
+    dense = [("pooler.dense", h, h), (layer + "attention.output.dense", h, h), (layer + "intermediate.dense", f, h), (layer + "output.dense", h, f)]
+    dense += [(layer + "attention.self." + n, h, h) for n in ("query", "key", "value")]
+    dims = {f"embeddings.{n}_embeddings.weight": [BERT[k], h] for n, k in (("word", "vocab_size"), ("position", "max_position_embeddings"),
+        ("token_type", "type_vocab_size"))}  # fmt: skip
+    for name, rows, columns in dense:
+        dims |= {name + ".weight": [rows, columns], name + ".bias": [rows]}
+    for name in ("embeddings.LayerNorm", layer + "attention.output.LayerNorm", layer + "output.LayerNorm"):
+        dims |= {name + ".weight": [h], name + ".bias": [h]}
+    return dims
+
+
+def numbers(dtype, raw, dims):
+    """What the bytes of a tensor mean, as float32."""
+    codes = np.frombuffer(raw, np.uint8)
+    if dtype == "F4":  # the first of two in the low half
+        codes = np.stack([codes & 15, codes >> 4], 1).reshape(-1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return codes.view(NUMPY[dtype]).astype(np.float32).reshape(dims)
+
+
+def weights(judge, dtype, rng):
+    folder, out = (os.path.join(judge.scratch.name, dtype + end) for end in ("", "-out"))
+    os.makedirs(folder)
+    header, data, source = {}, bytearray(), {}
+    for name, dims in bert_dims().items():
+        raw = rng.randbytes(BITS[dtype] * int(np.prod(dims)) // 8)
+        header[name] = {"dtype": dtype, "shape": dims, "data_offsets": [len(data), len(data) + len(raw)]}
+        data += raw
+        source[name] = (raw, dims)
+    with open(os.path.join(folder, "config.json"), "w", encoding="utf-8") as f:
+        json.dump(BERT, f)
+    with open(os.path.join(folder, "model.safetensors"), "wb") as f:
+        text = json.dumps(header).encode()
+        f.write(struct.pack("<Q", len(text)) + text + data)
+    done = judge.run("convert", folder, "--output", out, "--validate", "none")
+    if dtype not in NUMPY:
+        code, why = (6, "no rule says how") if dtype.startswith("F6") else (11, f"expected floating point, found {OURS[dtype]}")
+        ok = done.returncode == code and why in done.stderr
+        return judge.end(ok, f"weights of {dtype}", f"refused with {code}: {why}" if ok else f"exit code {done.returncode}: {done.stderr[-200:]}", True)
+    if done.returncode:
+        return judge.end(False, f"weights of {dtype}", f"exit code {done.returncode}: {done.stderr.strip()[-200:]}", True)
+    wrong, n = [], 0
+    for t in onnx.load(os.path.join(out, "model.onnx")).graph.initializer:
+        if t.name in source:
+            want = numbers(dtype, *source[t.name])
+            turned = want.ndim == 2 and "embeddings" not in t.name  # of a linear layer
+            n += 1
+            if not np.array_equal(onnx.numpy_helper.to_array(t), want.T if turned else want, equal_nan=True):
+                wrong.append(t.name)
+    ok = not wrong and n >= 18
+    return judge.end(ok, f"weights of {dtype}", f"{n} tensors" + (f", wrong: {wrong[:3]}" if wrong else " as ml_dtypes reads them"), True)
+
+
+def known_dtypes(judge):
+    """The library names its dtypes when it refuses one: a new one is to be noticed here."""
+    try:
+        safetensors.deserialize(made(one("F7", "[1]", "[0,1]"), 1))
+    except Exception as e:  # noqa: BLE001
+        theirs_now = set(re.findall(r"`(\w+)`", str(e).split("expected one of")[-1]))
+        judge.end(theirs_now == set(BITS), "dtypes of the library", f"{len(theirs_now)} of them, {sorted(theirs_now ^ set(BITS))} not in both lists", True)
+
+
 # ---- verdicts ----------------------------------------------------------------------------------------------------
 
 
@@ -265,9 +348,12 @@ class Judge:
         self.scratch = tempfile.TemporaryDirectory(prefix="judge-", dir=scratch)
         self.passed, self.failed, self.accepted, self.explained = 0, 0, 0, {}
 
-    def ours(self, path):
+    def run(self, *words):
         env = dict(os.environ, ONNXGATE_HOME=os.path.join(self.scratch.name, "home"), HF_HUB_OFFLINE="1")
-        done = subprocess.run([self.program, "inspect", path, "--json", "--digests"], capture_output=True, text=True, env=env, timeout=120, check=False)
+        return subprocess.run([self.program, *words], capture_output=True, text=True, env=env, timeout=120, check=False)
+
+    def ours(self, path):
+        done = self.run("inspect", path, "--json", "--digests")
         document = json.loads(done.stdout)
         if done.returncode == 0:
             return {t["name"]: (t["dtype"], t["shape"], t["sha256"]) for t in document["tensors"]}, None
@@ -309,17 +395,19 @@ class Judge:
 def main():
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("--build", default=os.path.join(ROOT, "build"), help="folder of the built program")
-    p.add_argument("--seed", type=int, default=None, help="of the random share (default: from the clock, printed)")
+    seed_option(p)
     p.add_argument("--random", type=int, default=400, help="mutations of the random share")
     args = p.parse_args()
-    seed = args.seed if args.seed is not None else int(time.time()) % 1_000_000_007
-    print(f"safetensors {safetensors.__version__}; random share: --seed {seed}")
+    print(f"safetensors {safetensors.__version__}; random share: --seed {args.seed}")
     judge = Judge(args)
     for name, data in abuses():
         judge.case(name, data)
     for dtype, bits in BITS.items():
         judge.case(f"valid {dtype}", made(one(dtype, "[4,2]", f"[0,{bits}]"), bits))
-    for share, s in (("fixed", 1), ("random", seed)):
+    known_dtypes(judge)
+    for dtype in BITS:
+        weights(judge, dtype, random.Random(args.seed))
+    for share, s in (("fixed", 1), ("random", args.seed)):
         rng = random.Random(s)
         before = judge.accepted
         for i in range(args.random // 8):

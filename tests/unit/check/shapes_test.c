@@ -63,6 +63,8 @@ static const sound sounds[] = {
 	{ "input x float32 [1, 1, 3]\nnode Squeeze x -> y\n", "float32 [3]", "float32 [1, 3]" },
 	{ "input x float32 [b, 3]\ninput z float32 [b, 4]\nnode Concat x,z -> y axis=1\n", "float32 [b, 7]", "float32 [b, 3]" },
 	{ "input x float32 [3, 1]\nints t [2, 1, 6]\nnode Expand x,t -> y\n", "float32 [2, 3, 6]", "float32 [2, 1, 6]" },
+	{ "input x float32 [3, 1]\ninput t int64 [3]\nnode Expand x,t -> y\n", "float32 [2, 3, 6]", "float32 [2, 4, 6]" },
+	{ "input x float32 [3, 1, 4]\ninput t int64 [2]\nnode Expand x,t -> y\n", "float32 [3, 7, 4]", "float32 [7, 4]" },
 	{ "input x float32 [2, 3]\nints t [1, 2]\nnode Tile x,t -> y\n", "float32 [2, 6]", "float32 [4, 3]" },
 	{ "input x float32 [2, 6]\nints p [2, 4]\nnode Split x,p -> y,z axis=1\n", "float32 [2, 2]", "float32 [2, 3]" },
 	{ "input x float32 [2, 6]\nnode Split x -> y,z axis=1 num_outputs=2\n", "float32 [2, 3]", "float32 [2, 2]" },
@@ -71,11 +73,16 @@ static const sound sounds[] = {
 	{ "input x float32 [10]\nints s [-1]\nints e [-9223372036854775807]\nints a [0]\nints t [-1]\nnode Slice x,s,e,a,t -> y\n", "float32 [10]", "float32 [9]" },
 	{ "opset 9\ninput x float32 [4, 5]\nnode Slice x -> y starts=[1] ends=[3] axes=[1]\n", "float32 [4, 2]", "float32 [4, 3]" },
 	{ "input x float32 [2, 3]\nints p [0, 1, 0, 2]\nnode Pad x,p -> y\n", "float32 [2, 6]", "float32 [2, 5]" },
+	{ "input x float32 [2, 3, 4]\nints p [1, 0, 2, 5]\nints a [-1, 0]\nnode Pad x,p,_,a -> y\n", "float32 [7, 3, 7]", "float32 [2, 3, 7]" },
+	{ "input x float32 [2, 3, 4]\ninput p int64 [4]\nints a [-1, 0]\nnode Pad x,p,_,a -> y\n", "float32 [7, 8, 9]", "float32 [7, 8]" },
 	/* convolution, pooling, recurrence */
 	{ "input x float32 [b, 3, 32, 32]\ninit w float32 [8, 3, 3, 3]\nnode Conv x,w -> y pads=[1,1,1,1] strides=[2,2]\n", "float32 [b, 8, 16, 16]",
 		"float32 [b, 8, 32, 32]" },
+	{ "input x float32 [b, 3, 9, 9]\ninit w float32 [8, 3, 3, 5]\nnode Conv x,w -> y kernel_shape=[3,5]\n", "float32 [b, 8, 7, 5]", "float32 [b, 8, 7, 7]" },
+	{ "input x float32 [b, 3, 9, 9]\ninput w float32 [8, 3, h, 5]\nnode Conv x,w -> y kernel_shape=[3,5]\n", "float32 [b, 8, 7, 5]", "float32 [b, 8, 9, 5]" },
 	{ "input x float32 [b, 4, 100]\ninit w float32 [4, 1, 5]\nnode Conv x,w -> y group=4 dilations=[2]\n", "float32 [b, 4, 92]", "float32 [b, 4, 96]" },
 	{ "input x float32 [1, 4, 9]\nnode MaxPool x -> y kernel_shape=[3] strides=[2]\n", "float32 [1, 4, 4]", "float32 [1, 4, 5]" },
+	{ "input x float32 [1, 4, 2]\nnode AveragePool x -> y kernel_shape=[3] strides=[3] ceil_mode=1\n", "float32 [1, 4, 1]", "float32 [1, 5, 1]" },
 	{ "input x float32 [1, 4, 9, 9]\nnode GlobalAveragePool x -> y\n", "float32 [1, 4, 1, 1]", "float32 [1, 4, 9, 9]" },
 	{ "input x float32 [s, b, 6]\ninit w float32 [1, 32, 6]\ninit r float32 [1, 32, 8]\nnode LSTM x,w,r -> y hidden_size=8\n", "float32 [s, 1, b, 8]",
 		"float32 [s, b, 8]" },
@@ -150,6 +157,11 @@ static void test_shapes__contradictions_of_elementwise_operators_and_products(vo
 	clash("input x float32 [1, 3, 9]\ninit w float32 [2, 3, 3]\ninit c float32 [3]\nnode Conv x,w,c -> y\n", "bias of 3 elements for 2 channels");
 	clash("input x float32 [1, 4, 9]\ninit w float32 [5]\ninit c float32 [4]\nnode InstanceNormalization x,w,c -> y\n", "5 elements for 4 channels");
 	clash("input x float32 [1, 3, 4]\ninit w float32 [2, 3, 7]\nnode Conv x,w -> y pads=[1,1]\n", "a window of 7 over 6 elements in dim 2");
+	clash("input x float32 [1, 3, 9, 9]\ninit w float32 [2, 3, 3, 5]\nnode Conv x,w -> y kernel_shape=[3,3]\n",
+		"kernel_shape has 3 in dim 1, the weight has 5");
+	clash("input x float32 [1, 3, 9, 9]\ninit w float32 [2, 3, 3, 5]\nnode Conv x,w -> y kernel_shape=[3]\n", "kernel_shape of 1 dims for a weight of 4");
+	clash("input x float32 [1, 4, 2]\nnode AveragePool x -> y kernel_shape=[5] strides=[3] ceil_mode=1\n", "a window of 5 over 2 elements in dim 2");
+	clash("input x float32 [1, 4, 2]\nnode AveragePool x -> y kernel_shape=[3] strides=[3]\n", "a window of 3 over 2 elements in dim 2");
 	clash("input x float32 [1, 4, 9]\nnode MaxPool x -> y kernel_shape=[0]\n", "kernel_shape has 0, expected 1 or more");
 	clash("input x float32 [1, 4, 9]\nnode MaxPool x -> y kernel_shape=[3] strides=[-1]\n", "strides has -1");
 	clash("input i int64 [2]\nints d [6]\ninit v float32 [3]\nnode OneHot i,d,v -> y\n", "values are not two");
@@ -175,7 +187,12 @@ static void test_shapes__contradictions_of_moving_operators(void **state)
 	clash("input x float32 [2, 6]\nscalar t 6\nnode Reshape x,t -> y\n", "input 1 has 0 dims, expected 1");
 	clash("input x float32 [2, 6]\nints p [2, 2, 2]\nnode Split x,p -> y,z axis=1\n", "3 sizes for 2 outputs");
 	clash("input x float32 [2, 3]\nints t [2]\nnode Tile x,t -> y\n", "1 repeats for a tensor with 2 dims");
-	clash("input x float32 [2, 3]\nints p [1, 1]\nnode Pad x,p -> y\n", "2 pads for a tensor with 2 dims");
+	clash("input x float32 [2, 3]\nints p [1, 1]\nnode Pad x,p -> y\n", "2 pads for 2 axes of a tensor with 2 dims");
+	clash("input x float32 [2, 3]\nints p [1, 1]\nints a [2]\nnode Pad x,p,_,a -> y\n", "axis 2 of a tensor with 2 dims");
+	clash("input x float32 [2, 3]\nints p [1, 1, 1, 1]\nints a [1, -1]\nnode Pad x,p,_,a -> y\n", "axis -1 is given twice");
+	clash("input x float32 [2, 3]\nints p [1, 1, 1, 1]\nints a [1]\nnode Pad x,p,_,a -> y\n", "4 pads for 1 axes");
+	clash("input x float32 [2, 3]\nints s [0, 0]\nints e [1, 1]\nints a [1, -1]\nnode Slice x,s,e,a -> y\n", "axis -1 is given twice");
+	clash("input x float32 [2, 6]\nints p [-1, 2]\nnode Split x,p -> y,z axis=1\n", "parts of 1 elements in all, of 6");
 	clash("input x float32 [2, 3]\nints s [0]\nints e [1, 1]\nnode Slice x,s,e -> y\n", "1 starts and 2 ends");
 	clash("input x float32 [2, 3]\nscalar i 0\nnode Gather x,i -> y axis=2\n", "axis 2 of a tensor with 2 dims");
 	clash("input x float32 [2, 3]\nnode Shape x -> s\nints i [2]\nnode Gather s,i -> t\nnode ConstantOfShape t -> y\n", "index 2 into 2 elements");
@@ -257,8 +274,13 @@ static void test_shapes__what_is_not_known_accuses_nobody(void **state)
 	(void)state;
 	rows_passes("input x float32\ninput z float32 [2, 3]\noutput y float32 [7]\nnode Add x,z -> a\nnode Relu x -> y\n");
 	rows_passes("input x float32 [a, b]\ninput z float32 [c, d]\noutput y float32 [e, f]\nnode MatMul x,z -> y\n");
+	rows_passes("input x float32 [2, 6]\nints p [-1, 7]\noutput y float32 [2, 4]\nnode Split x,p -> y,z axis=1\n");
 	rows_passes("input x float32 [2, 3]\ninput t int64 [2]\noutput y float32 [6, 7]\nnode Reshape x,t -> y\n");
 	rows_expect("input x float32 [2]\noutput y float32\nnode Cast x -> y to=77\n", "structure.shapes", ONNXGATE_CHECK_SKIPPED, 0, "element type 77");
+	rows_expect("input x float32 [4]\ninput t int64 [17]\noutput y float32 [3]\nnode Reshape x,t -> y\n", "structure.shapes", ONNXGATE_CHECK_SKIPPED, 0,
+		"17 dims, more than");
+	rows_expect("input x float32 [4]\ninput t int64 [17]\noutput y float32 [3]\nnode Expand x,t -> y\n", "structure.shapes", ONNXGATE_CHECK_SKIPPED, 0,
+		"17 dims, more than");
 	/* the lowest number has no counterpart above zero */
 	rows_passes("scalar a -9223372036854775808\nscalar z 1\nscalar d 2\nnode Range a,z,d -> y\noutput y int64\n");
 	rows_passes("input x float32 [2, 3, 4]\nnode Shape x -> s\nints b [2]\nints e [0]\nints a [0]\nints t [-9223372036854775808]\n"
