@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The figures of the README: bench/figures.py [--write] [--runs N] [SECTION…].
 
-Sections: numeric emission memory convert determinism latency. Each ratio comes from runs that alternate with what it is compared with,
+Sections: numeric emission memory convert determinism latency formats. Each ratio comes from runs that alternate with what it is compared with,
 inside one process; the median and the lowest and highest are shown. --write puts the tables into bench/RESULTS.md and the
-summary into the README. 'numeric' and 'convert' need scripts/oracle_env.sh, 'latency' scripts/get_minilm.sh (they are run)."""
+summary into the README. 'numeric', 'convert' and 'formats' need scripts/oracle_env.sh, 'latency' scripts/get_minilm.sh (they are run)."""
 
 import argparse
 import hashlib
@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 
+import formats
 import make_checkpoint
 from _measure import host, mib, show, timed, watched
 
@@ -65,18 +66,18 @@ def numeric(_runs):
     """The largest error against transformers, from the oracle itself."""
     subprocess.run([os.path.join(ROOT, "scripts/oracle_env.sh")], check=True, stdout=subprocess.DEVNULL)
     subprocess.run([os.path.join(ROOT, "scripts/get_minilm.sh")], check=True, stdout=subprocess.DEVNULL)
-    argv = [os.path.join(VENV, "python"), os.path.join(ROOT, "tests/oracle/bert_numeric.py"), "--build", BUILD, "--seed", "1"]
+    argv = [os.path.join(VENV, "python"), os.path.join(ROOT, "tests/oracle/text_numeric.py"), "--build", BUILD, "--seed", "1"]
     done = watched(argv, environment(HF_HUB_OFFLINE="1"), interval=0.1)
     error, where, count = re.search(r"largest error of ours: (\S+) \((.*)\) over (\d+) checkpoints", done.output).groups()
     minilm = re.search(r"all-MiniLM-L6-v2: error (\S+) ", done.output).group(1)
     return [
-        f"## Error against transformers in float64, {count} checkpoints (every task and switch of BERT)",
+        f"## Error against transformers in float64, {count} checkpoints (every task and switch of every text encoder)",
         "",
         "| what | max abs difference / max abs reference |",
         "|---|---|",
         f"| **the largest** (limit 1e-5): {where} | **{error}** |",
         f"| all-MiniLM-L6-v2, the published weights | {minilm} |",
-    ], [(f"largest error against transformers over {count} random and real BERT checkpoints", error, "≤ 1e-5")]
+    ], [(f"largest error against transformers over {count} random and real checkpoints", error, "≤ 1e-5")]
 
 
 def emission(runs):
@@ -220,9 +221,15 @@ def latency(runs):
     ]
 
 
+def file_formats(runs):
+    subprocess.run([os.path.join(ROOT, "scripts/oracle_env.sh")], check=True, stdout=subprocess.DEVNULL)
+    return formats.measure(runs, ROOT, WORK, os.path.join(VENV, "python"), environment)
+
+
 SECTIONS = {  # name: function, runs
     "numeric": (numeric, 1), "emission": (emission, 9), "memory": (memory, 3), "convert": (convert, 3), "determinism": (determinism, 1),
     "latency": (latency, 30),
+    "formats": (file_formats, 9),
 }  # fmt: skip
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 

@@ -186,8 +186,10 @@ typedef struct onnxgate_tensor_row {
 	const char *name, *dtype, *file;
 	int rank;
 	int64_t dims[16];
-	uint64_t offset, size; /* bytes in file */
-	const char *sha256;    /* NULL unless asked for */
+	uint64_t offset, size; /* where its first element is in file; bytes of its elements side by side */
+	const char *sha256;    /* of those, row-major and little-endian; NULL unless asked for */
+	bool strided;          /* its elements do not lie side by side in row-major order: strides, in elements, say how */
+	int64_t strides[16];
 } onnxgate_tensor_row;
 
 typedef struct onnxgate_dtype_row {
@@ -199,6 +201,14 @@ typedef struct onnxgate_pair {
 	const char *key, *value;
 } onnxgate_pair;
 
+typedef struct onnxgate_threat_row {
+	bool danger;       /* false: worth knowing only, as a global that checkpoints have */
+	const char *kind;  /* "global", "call", "opcodes", "nested", "base64", "code", "broken", … */
+	const char *where; /* "model.bin", or of an archive "model.bin!archive/data.pkl" */
+	uint64_t offset;   /* in what `where` names */
+	const char *text;  /* one line */
+} onnxgate_threat_row;
+
 typedef struct onnxgate_inspection {
 	const char *path, *format; /* "safetensors", "safetensors (sharded)", "onnx" */
 	onnxgate_tensor_row *tensors;
@@ -209,6 +219,11 @@ typedef struct onnxgate_inspection {
 	size_t nmetadata;
 	onnxgate_error error;
 	void *owner;
+	const char **notes; /* how it was read, one line each */
+	size_t nnotes;
+	bool looked; /* threats were asked for */
+	onnxgate_threat_row *threats; /* in the order of the file */
+	size_t nthreats, ndangers;
 } onnxgate_inspection;
 
 ONNXGATE_API void onnxgate_inspection_free(onnxgate_inspection *r);
@@ -281,8 +296,18 @@ ONNXGATE_API onnxgate_status onnxgate_check(onnxgate *g, const onnxgate_request 
 
 /* ---- inspect -------------------------------------------------------------------------------------- */
 
-/* path: a file, a folder, or REPO[@REV] whose snapshot is in the Hub cache. digests: SHA-256 of each tensor. */
-ONNXGATE_API onnxgate_status onnxgate_inspect(onnxgate *g, const char *path, bool digests, onnxgate_inspection **out);
+typedef struct onnxgate_inspect_request {
+	size_t size;
+	const char *path; /* a file, a folder, or REPO[@REV]: of weights that are not in the Hub's cache only the headers are read, by parts */
+	bool digests;     /* SHA-256 of each tensor; needs all the bytes here */
+	bool threats;     /* also look for what could run code or is hidden */
+} onnxgate_inspect_request;
+
+#define ONNXGATE_INSPECT_REQUEST_INIT { sizeof(onnxgate_inspect_request), NULL, false, false }
+
+/* Executes nothing. With threats: UNSAFE when there is any danger, else OK, also for a file that cannot be read as a checkpoint
+ * (a note says why): the listing of the threats is whole in either case. */
+ONNXGATE_API onnxgate_status onnxgate_inspect(onnxgate *g, const onnxgate_inspect_request *q, onnxgate_inspection **out);
 
 /* ---- bench ---------------------------------------------------------------------------------------- */
 

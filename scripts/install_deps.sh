@@ -19,6 +19,7 @@ libcurl4-openssl-dev pkg-config --exists libcurl
 libssl-dev       pkg-config --exists libcrypto
 libjson-c-dev    pkg-config --exists json-c
 libsqlite3-dev   pkg-config --exists sqlite3
+zlib1g-dev       pkg-config --exists zlib
 ca-certificates  test -e /etc/ssl/certs/ca-certificates.crt
 python3          have python3
 python3-pip      python_has pip

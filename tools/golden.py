@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Records tests/golden/<type>/outputs.txt: what transformers computes in float64 for the golden config with the weights that the test
-seeds (SplitMix64, tensor i of tensors.txt from seed i, uniform in [-1, 1)). Run in the oracle environment: tools/golden.py bert"""
+seeds (SplitMix64, tensor i of tensors.txt from seed i, uniform in [-1, 1)). Run in the oracle environment: tools/golden.py TYPE"""
 import json
 import os
 import re
 import sys
 
 import torch
-from transformers import AutoConfig, BertForMaskedLM
+import transformers
 
 MASK = (1 << 64) - 1
 
@@ -27,14 +27,16 @@ def fill(n, seed):
 
 def main():
     folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../tests/golden", sys.argv[1])
-    config = AutoConfig.for_model(**json.load(open(os.path.join(folder, "config.json"))))
-    model = BertForMaskedLM(config).double().eval()
+    config = transformers.AutoConfig.for_model(**json.load(open(os.path.join(folder, "config.json"))))
+    model = getattr(transformers, config.architectures[0])(config).double().eval()
     state = {}
     for seed, line in enumerate(open(os.path.join(folder, "tensors.txt"))):
         name, shape = line.split(" ", 1)
         dims = [int(d) for d in re.findall(r"\d+", shape)]
         state[name] = fill(int(torch.tensor(dims).prod()), seed).reshape(dims)
-    model.load_state_dict(state, strict=False)
+    unknown = model.load_state_dict(state, strict=False).unexpected_keys
+    if unknown:
+        sys.exit(f"the reference has no {unknown}")
     model.tie_weights()
     inputs = {
         "input_ids": torch.tensor([[3, 1, 12, 7, 0], [5, 5, 2, 0, 0]]),

@@ -107,11 +107,14 @@ void onnxgate_result_free(onnxgate_result *r)
 
 /* ---- inspect, bench ----------------------------------------------------------------------------------- */
 
-onnxgate_status onnxgate_inspect(onnxgate *g, const char *path, bool digests, onnxgate_inspection **out)
+onnxgate_status onnxgate_inspect(onnxgate *g, const onnxgate_inspect_request *q, onnxgate_inspection **out)
 {
-	if (!g || !path || !out)
+	onnxgate_inspect_request mine;
+	if (out)
+		*out = NULL;
+	if (!g || !out || !take(&mine, sizeof(mine), q) || !mine.path)
 		return ONNXGATE_INVALID;
-	return og_job_inspect(g, path, digests, out);
+	return og_job_inspect(g, &mine, out);
 }
 
 void onnxgate_inspection_free(onnxgate_inspection *r)

@@ -9,7 +9,8 @@
 
 #define OG_TASK_FEATURES "feature-extraction" /* the one task that needs no head weights: every checkpoint of the family has it */
 
-typedef void (*og_describe_fn)(og_build *b, const void *config);
+/* family: the architecture's own, below. A description that one architecture has for itself need not look at it. */
+typedef void (*og_describe_fn)(og_build *b, const void *config, const void *family);
 
 typedef struct og_file {
 	const char *name, *role; /* "model.onnx", "model" */
@@ -27,10 +28,12 @@ typedef struct og_arch {
 	const char *model_type, *base_prefix;
 	int revision; /* raise it when what is emitted changes: cached conversions are then made anew */
 	size_t config_size;
+	const void *family;      /* what the descriptions that families share ask of this one (blocks/text.h: an og_text) */
 	const og_field *fields;  /* ends with {0} */
 	const og_inert *inert;   /* keys that are inert here; ends with {0} */
 	const og_head *heads;    /* ends with {0} */
 	const og_ignore *ignore; /* tensors that nothing uses, and why; ends with {0} */
+	const char *const *marks; /* tensors of the base model that tell the family, below the base prefix, the most telling one last; ends with NULL */
 } og_arch;
 
 const og_arch *og_arch_find(const char *model_type); /* NULL: not done */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Every architecture, one line each: og_arch_NAME in arch/NAME.c. */
+OG_ARCH(albert)
 OG_ARCH(bert)

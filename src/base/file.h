@@ -36,6 +36,9 @@ og_status og_tmpfile_commit(og_tmpfile *t, og_error *err) OG_MUST; /* fsync, ren
 void og_tmpfile_free(og_tmpfile *t);                               /* removes the file unless committed */
 OG_DEFINE_FREEP(og_tmpfile)
 
+/* A file without a name, to write and read back, in $TMPDIR or /tmp: it is gone when it is closed, however we end. *fd is yours. */
+og_status og_file_unlinked(int *fd, og_error *err) OG_MUST;
+
 /* Full writes; IO with "write PATH: No space left on device". */
 og_status og_write_all(int fd, const void *p, size_t n, const char *path, og_error *err) OG_MUST;
 og_status og_pwrite_all(int fd, const void *p, size_t n, uint64_t offset, const char *path, og_error *err) OG_MUST;

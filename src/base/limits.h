@@ -11,17 +11,27 @@
 #define OG_JSON_BYTES_MAX (64u << 20)           /* Hub listings and manifests */
 #define OG_SAFETENSORS_HEADER_MAX 100000000u     /* the reference reader's own rule */
 #define OG_SAFETENSORS_TENSORS_MAX 1000000      /* tensors of one file */
+#define OG_SAFETENSORS_EMPTY_MAX 65536           /* of them without elements, which cost a file nothing */
 #define OG_SAFETENSORS_METADATA_MAX (16u << 20) /* keys and values of its __metadata__: trainers put whole tag statistics there, a few MB */
-#define OG_ZIP_ENTRIES_MAX 1000000              /* of one archive; a checkpoint has one a storage */
-#define OG_ZIP_DIRECTORY_MAX (256u << 20)       /* bytes of a central directory */
+#define OG_ZIP_ENTRIES_MAX 250000               /* of one archive; a checkpoint has one a storage: some thousands */
+#define OG_ZIP_DIRECTORY_MAX (24u << 20)        /* bytes of a central directory: those entries at 96 bytes each, and about 50 MB of memory */
 #define OG_ZIP_INFLATED_FREE ((uint64_t)64 << 20) /* unpacked bytes of one archive that need no justification … */
 #define OG_ZIP_INFLATED_RATIO 20                /* … and beyond that, how many times the archive's size they may be: weights hardly shrink */
 #define OG_PICKLE_BYTES_MAX (256u << 20)        /* of one pickle; 100,000 tensors take about 20 MB */
 #define OG_PICKLE_STACK_MAX 1000000             /* values on the machine's stack: one batch of SETITEMS is 2,000 */
-#define OG_PICKLE_MEMO_MAX 16000000             /* entries of its memo: an index may not be larger */
+#define OG_PICKLE_MEMO_MAX 4000000              /* entries of its memo; a tensor takes about 10 */
 #define OG_PICKLE_MEMORY_MAX (256u << 20)       /* what the values of one pickle may take */
+#define OG_PICKLE_MEMORY_FREE (32u << 20)       /* of which this needs no justification … */
+#define OG_PICKLE_MEMORY_RATIO 8                /* … and beyond that, bytes for each byte read: tensors take 5, a bomb of empty lists 16 */
 #define OG_PICKLE_TEXT_MAX (16u << 20)          /* of one string or bytes object */
 #define OG_TORCH_DEPTH_MAX 64                   /* nesting of containers, modules and objects */
+#define OG_TORCH_NODES_MAX 4000000              /* values of containers that are looked at, each as often as it is reached: a list of lists of one list */
+#define OG_TORCH_NODES_FREE 100000              /* … which are at most this many … */
+#define OG_TORCH_NODES_BYTE 4                   /* … and so many for a byte of the pickle: a value takes one, and is looked at three times */
+#define OG_TORCH_TENSORS_MAX OG_SAFETENSORS_TENSORS_MAX
+#define OG_TORCH_TENSOR_BYTES 32                /* of its pickle per tensor: name and numbers take at least 60; a reference to one takes 2 */
+#define OG_TORCH_TENSORS_FREE 1000              /* … below which that is not asked */
+#define OG_TORCH_EXPANDED_MAX ((uint64_t)1 << 30) /* how much larger than the file a tensor with strides of 0 may be, written out */
 #define OG_SHARDS_MAX 10000                     /* files of one checkpoint; huggingface.js has the same */
 #define OG_DIM_MAX ((int64_t)1 << 40)           /* one dim of a tensor */
 #define OG_ONNX_BYTES_MAX ((uint64_t)2 << 30)   /* a protobuf message cannot be larger */

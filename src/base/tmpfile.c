@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/random.h>
@@ -174,4 +175,22 @@ void og_tmpfile_free(og_tmpfile *t)
 	og_free(t->dir);
 	og_free(t->path);
 	og_free(t);
+}
+
+og_status og_file_unlinked(int *fd, og_error *err)
+{
+	const char *env = secure_getenv("TMPDIR"), *dir = env && env[0] ? env : "/tmp";
+	og_autofree char *path = NULL;
+	*fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (*fd >= 0)
+		return OG_OK;
+	/* A file system that cannot do that (or no such folder: then the next call says so). */
+	path = og_path_join(dir, "onnxgate-XXXXXX");
+	if (!path)
+		return og_fail_nomem(err);
+	*fd = mkostemp(path, O_CLOEXEC);
+	if (*fd < 0)
+		return og_fail_errno(err, errno, "create a temporary file in", dir);
+	unlink(path);
+	return OG_OK;
 }

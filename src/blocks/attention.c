@@ -22,22 +22,23 @@ static og_val merge_heads(og_build *b, og_val x, sizes n)
 	return og_reshape(b, x, og_dim_at(b, x, 0), og_dim_at(b, x, 1), og_dim_of(b, n.heads * n.head));
 }
 
-/* q is scaled before, so the scores with the keys' side use the scale once more: both meet the same factor. */
+/* Both sides of the relative scores meet the same factor: the scale, which the queries have already, or none. */
 static og_val relative_scores(og_build *b, og_val q, og_val k, const og_relative_o *r, sizes n, double scale)
 {
 	og_val at = og_gather(b, og_weight(b, r->table, r->rows, n.head), r->distances, 0); /* [S, S, D] */
 	og_val scores = og_einsum(b, "bhld,lrd->bhlr", q, at);
 	if (!r->key_too)
 		return scores;
-	og_val keys = og_mul(b, k, og_const_f32(b, (float)scale)); /* [B, N, D, S] */
+	og_val keys = r->unscaled ? k : og_mul(b, k, og_const_f32(b, (float)scale)); /* [B, N, D, S] */
 	return og_add(b, scores, og_einsum(b, "bhdr,lrd->bhlr", keys, at));
 }
 
-static og_val scores_of(og_build *b, og_val q, og_val k, const og_attn_o *o, sizes n, double scale)
+/* q: scaled; plain_q: not. */
+static og_val scores_of(og_build *b, og_val q, og_val plain_q, og_val k, const og_attn_o *o, sizes n, double scale)
 {
 	og_val s = og_matmul(b, q, k);
 	if (o->relative.distances.id)
-		s = og_add(b, s, relative_scores(b, q, k, &o->relative, n, scale));
+		s = og_add(b, s, relative_scores(b, o->relative.unscaled ? plain_q : q, k, &o->relative, n, scale));
 	return o->mask.id ? og_add(b, s, o->mask) : s;
 }
 
@@ -50,10 +51,11 @@ og_val og_attention(og_build *b, og_val x, og_attn_o o)
 		return og_build_fail(b, ONNXGATE_UNSUPPORTED, "a hidden size of %lld is not divisible by %lld heads", (long long)hidden, (long long)o.heads);
 	sizes n = { o.heads, hidden / o.heads };
 	double scale = o.scale != 0 ? o.scale : 1 / sqrt((double)n.head);
-	og_val q = og_mul(b, og_linear(b, x, o.q, hidden), og_const_f32(b, (float)scale));
+	og_val plain_q = og_linear(b, x, o.q, hidden), q = og_mul(b, plain_q, og_const_f32(b, (float)scale));
+	plain_q = o.relative.distances.id && o.relative.unscaled ? split_heads(b, plain_q, n, false) : OG_NONE;
 	q = split_heads(b, q, n, false);
 	og_val k = split_heads(b, og_linear(b, x, o.k, hidden), n, true);
 	og_val v = split_heads(b, og_linear(b, x, o.v, hidden), n, false);
-	og_val p = og_softmax(b, scores_of(b, q, k, &o, n, scale), -1);
+	og_val p = og_softmax(b, scores_of(b, q, plain_q, k, &o, n, scale), -1);
 	return og_linear(b, merge_heads(b, og_matmul(b, p, v), n), o.o, hidden);
 }

@@ -48,6 +48,7 @@ typedef struct og_relative_o {
 	const char *table;
 	int64_t rows;
 	bool key_too;
+	bool unscaled; /* their scores are added to the scaled ones as they are, instead of being scaled with them */
 } og_relative_o;
 
 typedef struct og_attn_o {

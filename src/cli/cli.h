@@ -27,7 +27,7 @@ typedef struct cli_args { /* every option's value; zero: not given */
 	const char *model_file, *hardware, *config, *output_dir;
 	cli_list batch_sizes, sequence_lengths;
 	int runs, warmup, runtime_threads;
-	bool tensors, digests;
+	bool tensors, digests, threats;
 	const char *operands[CLI_OPERANDS_MAX];
 	int noperands;
 } cli_args;

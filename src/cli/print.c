@@ -216,26 +216,82 @@ int print_table(cli *c, onnxgate_status st, onnxgate_table *t)
 
 /* ---- inspect -------------------------------------------------------------------------------------------- */
 
-static void print_tensor(const onnxgate_tensor_row *t)
+/* Names come out of files: no control byte of theirs reaches a terminal, and none breaks a line. */
+static void print_name(const char *s)
 {
-	char dims[256] = "[";
-	size_t n = 1;
-	for (int i = 0; i < t->rank && i < 16 && n < sizeof(dims) - 24; i++)
-		n += (size_t)snprintf(dims + n, sizeof(dims) - n, "%s%lld", i ? ", " : "", (long long)t->dims[i]);
-	snprintf(dims + n, sizeof(dims) - n, "]");
-	printf("%-8s %-20s %14llu  %s%s%s\n", shown(t->dtype), dims, (unsigned long long)t->size, t->name, t->sha256 ? "  " : "", t->sha256 ? t->sha256 : "");
+	char text[4200];
+	printf("%s", og_str_show(og_str_of(shown(s)), text, sizeof(text)));
 }
 
+static void print_numbers(const char *what, const int64_t *v, int n)
+{
+	printf("%s[", what);
+	for (int i = 0; i < n && i < 16; i++)
+		printf("%s%lld", i ? ", " : "", (long long)v[i]);
+	printf("]");
+}
+
+/* Two spaces between the fields and no padding: a line changes only when its own tensor does. */
+static void print_tensor(const onnxgate_tensor_row *t)
+{
+	print_name(t->name);
+	printf("  %s  ", shown(t->dtype));
+	print_numbers("", t->dims, t->rank);
+	if (t->strided)
+		print_numbers(" strides ", t->strides, t->rank);
+	printf("  ");
+	print_name(t->file);
+	printf("  %llu", (unsigned long long)t->offset);
+	if (t->sha256)
+		printf("  %s", t->sha256);
+	printf("\n");
+}
+
+static void print_threats(const cli *c, const onnxgate_inspection *r)
+{
+	printf("threats     ");
+	if (r->ndangers)
+		printf("%s%zu %s%s of %zu rows\n", c->color ? "\033[31m" : "", r->ndangers, r->ndangers == 1 ? "danger" : "dangers", c->color ? "\033[0m" : "",
+		       r->nthreats);
+	else
+		printf("no danger in %zu %s\n", r->nthreats, r->nthreats == 1 ? "row" : "rows");
+	for (size_t i = 0; i < r->nthreats; i++) {
+		const onnxgate_threat_row *t = &r->threats[i];
+		printf("%s %-8s  ", t->danger ? "!" : " ", shown(t->kind));
+		print_name(t->where);
+		printf("  %llu  ", (unsigned long long)t->offset);
+		print_name(t->text);
+		printf("\n");
+	}
+}
+
+/* Nothing that differs between two machines which have the same file: no folder's name, no time. */
 static void print_contents(const cli *c, const onnxgate_inspection *r)
 {
-	printf("%s\nformat      %s\ntensors     %zu\n", shown(r->path), shown(r->format), r->ntensors);
+	const char *slash = r->path ? strrchr(r->path, '/') : NULL;
+	print_name(slash && slash[1] ? slash + 1 : r->path);
+	printf("\n");
+	if (r->format)
+		printf("format      %s\ntensors     %zu\n", r->format, r->ntensors);
 	for (size_t i = 0; i < r->ntotals; i++)
 		printf("%s%s: %llu tensors, %llu elements, %llu bytes\n", i ? "            " : "totals      ", r->totals[i].dtype,
 		       (unsigned long long)r->totals[i].tensors, (unsigned long long)r->totals[i].elements, (unsigned long long)r->totals[i].bytes);
-	for (size_t i = 0; i < r->nmetadata; i++)
-		printf("%s%s: %s\n", i ? "            " : "metadata    ", r->metadata[i].key, shown(r->metadata[i].value));
+	for (size_t i = 0; i < r->nmetadata; i++) {
+		printf(i ? "            " : "metadata    ");
+		print_name(r->metadata[i].key);
+		printf(": ");
+		print_name(r->metadata[i].value);
+		printf("\n");
+	}
+	for (size_t i = 0; i < r->nnotes; i++) {
+		printf(i ? "            " : "note        ");
+		print_name(r->notes[i]);
+		printf("\n");
+	}
 	for (size_t i = 0; c->a.tensors && i < r->ntensors; i++)
 		print_tensor(&r->tensors[i]);
+	if (r->looked)
+		print_threats(c, r);
 }
 
 int print_inspection(cli *c, onnxgate_status st, onnxgate_inspection *r)
@@ -247,7 +303,7 @@ int print_inspection(cli *c, onnxgate_status st, onnxgate_inspection *r)
 		char *text = onnxgate_inspection_json(r, c->a.tensors);
 		code = text ? code : out_of_memory(c);
 		print_json(text);
-	} else if (st == ONNXGATE_OK) {
+	} else if (st == ONNXGATE_OK || r->looked) {
 		print_contents(c, r);
 	}
 	fflush(stdout);

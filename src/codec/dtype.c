@@ -184,6 +184,11 @@ static inline float f8e5m2fnuz_value(uint8_t v)
 	return or_nan(widen(v & 0x7fu, v >> 7, 2, 16), minus_zero(v), 0);
 }
 
+static inline float f4e2m1_value(uint8_t v) /* in the low half */
+{
+	return widen(v & 7u, v >> 3 & 1u, 1, 1);
+}
+
 /* 2^(v-127); 2^-127 is a subnormal */
 static inline float f8e8m0_value(uint8_t v)
 {
@@ -212,6 +217,7 @@ static inline float f8e8m0_value(uint8_t v)
 	case OG_F8E5M2: LOOP(uint8_t, (real)f8e5m2_value(v)); return true;                                                 \
 	case OG_F8E5M2FNUZ: LOOP(uint8_t, (real)f8e5m2fnuz_value(v)); return true;                                         \
 	case OG_F8E8M0: LOOP(uint8_t, (real)f8e8m0_value(v)); return true;                                                 \
+	case OG_F4E2M1: LOOP(uint8_t, (real)f4e2m1_value(v)); return true;                                                 \
 	case OG_BOOL: LOOP(uint8_t, (real)(v != 0)); return true;                                                          \
 	case OG_U8: LOOP(uint8_t, (real)v); return true;                                                                   \
 	case OG_I8: LOOP(int8_t, (real)v); return true;                                                                    \
@@ -223,8 +229,18 @@ static inline float f8e8m0_value(uint8_t v)
 	case OG_I64: LOOP(int64_t, (real)v); return true
 
 #define NOT_DONE                                                                                                       \
-	case OG_STRING: case OG_C64: case OG_C128: case OG_U4: case OG_I4: case OG_F4E2M1: case OG_U2: case OG_I2:         \
-	case OG_F6E2M3: case OG_F6E3M2: case OG_DTYPE_NONE: case OG_DTYPE_COUNT: break
+	case OG_STRING: case OG_C64: case OG_C128: case OG_U4: case OG_I4: case OG_U2: case OG_I2: case OG_F6E2M3:         \
+	case OG_F6E3M2: case OG_DTYPE_NONE: case OG_DTYPE_COUNT: break
+
+bool og_dtype_spread(og_dtype t, const void *packed, uint64_t first, size_t n, uint8_t *out)
+{
+	const uint8_t *p = packed;
+	if (t != OG_F4E2M1)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		out[i] = p[(first + i) / 2] >> (first + i) % 2 * 4 & 0xf;
+	return true;
+}
 
 bool og_dtype_to_f64(og_dtype t, const void *src, size_t n, double *dst)
 {

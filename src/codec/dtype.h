@@ -26,7 +26,11 @@ const char *og_dtype_safetensors(og_dtype t);
 /* ceil(elements × bits / 8); false: overflow or a type without a size. */
 bool og_dtype_bytes(og_dtype t, uint64_t elements, uint64_t *out);
 
-/* n elements of any real or integer type into doubles (for checks) or floats; sub-byte types are not done: false. */
+/* Elements [first, first + n) of a type narrower than a byte, one a byte, in its low bits. false: nothing says how it is packed. F4 is
+ * (PyTorch and ONNX agree: the first element is the low half); the microscaling types of 6 bits are not, by any specification. */
+bool og_dtype_spread(og_dtype t, const void *packed, uint64_t first, size_t n, uint8_t *out);
+
+/* n elements of any real or integer type of whole bytes, or of F4 spread, into doubles (for checks) or floats; false: not done. */
 bool og_dtype_to_f64(og_dtype t, const void *src, size_t n, double *dst);
 bool og_dtype_to_f32(og_dtype t, const void *src, size_t n, float *dst);
 float og_f16_to_f32(uint16_t h);

@@ -18,13 +18,16 @@ typedef struct og_zip_entry {
 	uint64_t packed_size; /* of those; equal to size when stored */
 	uint64_t size;
 	uint32_t crc; /* of the unpacked bytes */
+	uint16_t flags; /* general purpose bits, the same in both headers */
 	bool deflated;
-} og_zip_entry;
+} og_zip_entry; /* a folder's name ends in '/', and it has no bytes */
 
 typedef struct og_zip {
 	og_source *source;     /* borrowed */
 	og_zip_entry *entries; /* in the order of their place in the file */
 	size_t n;
+	struct og_strmap *names; /* index + 1 in entries */
+	bool no_crc; /* no entry that has bytes records a CRC (PyTorch can leave them out): then none is compared */
 } og_zip;
 
 /* Everything in arena. UNSUPPORTED: encrypted, several disks, a method other than stored and deflated. UNSAFE: traversal or absolute
@@ -34,9 +37,11 @@ const og_zip_entry *og_zip_find(const og_zip *z, const char *name); /* NULL: non
 
 /* The whole entry in memory, CRC checked. size over max: FORMAT "expected at most …". In arena. */
 og_status og_zip_read(const og_zip *z, const og_zip_entry *e, size_t max, og_arena *arena, const uint8_t **out, og_error *err) OG_MUST;
-/* A deflated entry as a source of its own (yours): inflated on the first read into an unlinked temporary file, CRC and size checked. */
+/* A deflated entry as a source of its own (yours; z must outlive it): inflated on the first read, whichever thread's, into an unlinked
+ * temporary file; size and CRC are checked before a byte is given out. What failed once fails again. */
 og_status og_zip_inflated(const og_zip *z, const og_zip_entry *e, og_source **out, og_error *err) OG_MUST;
-/* Reads a stored entry's bytes and compares the CRC: MISMATCH names the entry. Deflated: OK (og_zip_inflated does it). */
+/* Reads a stored entry's bytes and compares the CRC: MISMATCH names the entry. Deflated: OK (og_zip_inflated does it).
+ * A large entry is read in pieces by the threads of ctx. */
 og_status og_zip_check(const og_zip *z, const og_zip_entry *e, const og_context *ctx, og_error *err) OG_MUST;
 
 #endif

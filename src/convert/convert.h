@@ -30,6 +30,9 @@ typedef struct og_plan {
 	void *inner;
 } og_plan;
 
+/* Does config.json leave the architecture to the names of the tensors? A plan then needs the weights in dir, too. */
+og_status og_convert_needs_names(const char *dir, const og_convert_options *o, bool *needs, og_error *err) OG_MUST;
+
 /* UNSUPPORTED (architecture, task, dtype, config value), FORMAT (config.json), NOT_FOUND (no config.json). All in arena. */
 og_status og_convert_plan(const char *dir, const og_convert_options *o, og_arena *arena, og_plan **out, og_error *err) OG_MUST;
 

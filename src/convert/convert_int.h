@@ -11,13 +11,33 @@ typedef struct og_plan_inner {
 	const og_arch *arch;
 	const og_head *head;
 	void *config; /* the architecture's struct */
+	og_said_labels labels; /* by config.json; the struct has the number that counts */
+	const char *type_from; /* what named the architecture, to go before its name */
+	bool class_named, task_asked;
 } og_plan_inner;
+
+og_status og_config_open(const char *dir, og_json **doc, og_error *err) OG_MUST;
+og_status og_class_of(const og_json *config, const char **out, og_error *err) OG_MUST; /* borrowed; NULL: none is named */
+const og_arch *og_arch_of_class(const char *class_name); /* NULL: none has it, or several */
+og_status og_plan_note(og_plan *p, og_arena *arena, const char *note, og_error *err) OG_MUST;
+
+/* The architecture, into the plan, with a note when config.json does not name it. c may be NULL: no tensors can be asked. */
+og_status og_decide_arch(const og_json *doc, const og_checkpoint *c, const char *asked, og_arena *arena, og_plan *p, og_error *err) OG_MUST;
+/* MISMATCH when the tensors are those of other architectures than the plan's. */
+og_status og_check_family(const og_plan *p, const og_ledger *l, const og_checkpoint *c, og_error *err) OG_MUST;
+/* l: the described files' claims. Sizes that the weights know better are changed in the plan's config, with a note each. */
+og_status og_settle_sizes(const og_plan *p, const og_checkpoint *c, const og_ledger *l, og_arena *arena, bool *changed, const char ***notes, size_t *n,
+	og_error *err) OG_MUST;
+/* "fill-mask, question-answering": the other tasks whose weights are all there; NULL: none. */
+og_status og_other_tasks(const og_plan *p, const og_checkpoint *c, og_arena *arena, const char **out, og_error *err) OG_MUST;
 
 /* Which head: by the class that the config names, or the task that was asked for. */
 og_status og_choose_head(const og_arch *arch, const og_json *config, const char *asked, bool sentence_transformers, og_arena *arena, const og_head **head,
 	const char **class_name, const char **reason, og_error *err) OG_MUST;
 
-/* Read config.json into a plan (no weights needed). doc is borrowed. */
+/* Read config.json into a plan (no weights needed). doc is borrowed. _seen: with the tensors' names at hand. */
+og_status og_plan_make_seen(const og_json *doc, bool sentence_transformers, const og_checkpoint *c, const og_convert_options *o, og_arena *arena,
+	og_plan **out, og_error *err) OG_MUST;
 og_status og_plan_make(const og_json *doc, bool sentence_transformers, const og_convert_options *o, og_arena *arena, og_plan **out, og_error *err) OG_MUST;
 
 /* All files of the task, described and lowered, in the order of the head's files. */

@@ -8,36 +8,6 @@
 #include "base/str.h"
 #include "graph/lower.h"
 
-static og_status find_arch(const char *model_type, const og_arch **out, og_error *err)
-{
-	size_t n;
-	const og_arch *const *all = og_arch_all(&n);
-	*out = og_arch_find(model_type);
-	if (*out)
-		return OG_OK;
-	char shown[64];
-	og_status s = og_fail(err, ONNXGATE_UNSUPPORTED, "architecture %s is not done", og_str_show(og_str_of(model_type), shown, sizeof(shown)));
-	og_error_hint(err, "onnxgate archs lists what is done (%zu: %s%s)", n, all[0]->model_type, n > 1 ? ", …" : "");
-	return s;
-}
-
-static og_status model_type_of(const og_json *doc, const char *expected, og_arena *arena, const char **out, og_error *err)
-{
-	const og_json *given = og_json_get(doc, "model_type");
-	const char *type = og_json_str(doc, "model_type", NULL);
-	if ((given && !type) || (type && !*type))
-		return og_fail(err, ONNXGATE_FORMAT, "config.json: model_type: expected a name, found %.60s", json_object_to_json_string((og_json *)(uintptr_t)given));
-	if (!type && !expected) {
-		og_status s = og_fail(err, ONNXGATE_FORMAT, "config.json: model_type: missing");
-		og_error_hint(err, "--type names it");
-		return s;
-	}
-	if (type && expected && !og_streq(type, expected))
-		return og_fail(err, ONNXGATE_MISMATCH, "config.json: model_type: expected %s, found %.60s", expected, type);
-	*out = og_arena_strdup(arena, type ? type : expected);
-	return *out ? OG_OK : og_fail_nomem(err);
-}
-
 static og_status check_options(const og_convert_options *o, og_plan *p, og_error *err)
 {
 	p->dtype = o->dtype ? o->dtype : "fp32";
@@ -65,7 +35,24 @@ static void note_facts(const og_json *doc, og_plan *p)
 	p->pad_token_id = og_json_i64(doc, "pad_token_id", -1);
 }
 
+/* A task that was asked for and that no class speaks for or against: the weights decide, which are checked when they are read. */
+static og_status note_task(og_plan *p, og_arena *arena, og_error *err)
+{
+	const og_plan_inner *in = p->inner;
+	if (!in->task_asked || (in->class_named && og_arch_of_class(p->architecture)))
+		return OG_OK;
+	return og_plan_note(p, arena, in->class_named
+		? og_arena_printf(arena, "the class %s is not known; the base model of %s is converted", p->architecture, p->model_type)
+		: og_arena_printf(arena, "config.json names no class: the tensors are taken for those of %s", in->head->class_name), err);
+}
+
 og_status og_plan_make(const og_json *doc, bool sentence_transformers, const og_convert_options *o, og_arena *arena, og_plan **out, og_error *err)
+{
+	return og_plan_make_seen(doc, sentence_transformers, NULL, o, arena, out, err);
+}
+
+og_status og_plan_make_seen(const og_json *doc, bool sentence_transformers, const og_checkpoint *c, const og_convert_options *o, og_arena *arena,
+	og_plan **out, og_error *err)
 {
 	og_plan *p = og_arena_alloc(arena, sizeof(*p));
 	og_plan_inner *in = og_arena_alloc(arena, sizeof(*in));
@@ -73,8 +60,9 @@ og_status og_plan_make(const og_json *doc, bool sentence_transformers, const og_
 		return og_fail_nomem(err);
 	p->inner = in;
 	OG_TRY(check_options(o, p, err));
-	OG_TRY(model_type_of(doc, o->type, arena, &p->model_type, err));
-	OG_TRY(find_arch(p->model_type, &in->arch, err));
+	if (!json_object_is_type(doc, json_type_object))
+		return og_fail(err, ONNXGATE_FORMAT, "config.json: expected an object");
+	OG_TRY(og_decide_arch(doc, c, o->type, arena, p, err));
 	OG_TRY(og_choose_head(in->arch, doc, o->task, sentence_transformers, arena, &in->head, &p->architecture, &p->task_reason, err));
 	OG_TRY(og_config_refusals(doc, in->head->class_name, err));
 	og_unknown_keys unknown;
@@ -85,6 +73,10 @@ og_status og_plan_make(const og_json *doc, bool sentence_transformers, const og_
 	p->unknown_keys = unknown.keys;
 	p->nunknown_keys = unknown.n;
 	p->task = in->head->task;
+	in->labels = og_config_said_labels(doc);
+	in->class_named = p->architecture;
+	in->task_asked = o->task;
+	OG_TRY(note_task(p, arena, err));
 	p->architecture = p->architecture ? p->architecture : in->head->class_name;
 	p->revision = in->arch->revision;
 	const og_file *f = in->head->files;
@@ -102,14 +94,25 @@ static bool has(const char *dir, const char *name)
 	return path && og_file_exists(path);
 }
 
-og_status og_convert_plan(const char *dir, const og_convert_options *o, og_arena *arena, og_plan **out, og_error *err)
+og_status og_config_open(const char *dir, og_json **doc, og_error *err)
 {
 	og_autofree char *path = og_path_join(dir, "config.json");
+	return path ? og_json_read(path, OG_CONFIG_BYTES_MAX, doc, err) : og_fail_nomem(err);
+}
+
+og_status og_convert_plan(const char *dir, const og_convert_options *o, og_arena *arena, og_plan **out, og_error *err)
+{
 	og_auto(og_json) *doc = NULL;
-	if (!path)
-		return og_fail_nomem(err);
+	og_auto(og_checkpoint) *c = NULL;
+	bool needs = false;
 	if (has(dir, "adapter_config.json"))
 		return og_fail(err, ONNXGATE_UNSUPPORTED, "%s: adapter_config.json: adapters are not merged; merge them into the model first", dir);
-	OG_TRY(og_json_read(path, OG_CONFIG_BYTES_MAX, &doc, err));
-	return og_plan_make(doc, has(dir, "modules.json"), o, arena, out, err);
+	OG_TRY(og_config_open(dir, &doc, err));
+	if (json_object_is_type(doc, json_type_object))
+		OG_TRY(og_convert_needs_names(dir, o, &needs, err));
+	/* NOT_FOUND: of a repository perhaps only the small files are here as yet; the plan says what it lacks. */
+	og_status s = needs ? og_checkpoint_open(dir, &c, err) : OG_OK;
+	if (s != OG_OK && s != ONNXGATE_NOT_FOUND)
+		return s;
+	return og_plan_make_seen(doc, has(dir, "modules.json"), c, o, arena, out, err);
 }

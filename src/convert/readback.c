@@ -21,16 +21,34 @@ typedef struct back {
 	const char *dir;
 } back;
 
-static og_status element(og_source *s, uint64_t offset, og_dtype t, uint64_t index, double *out, og_error *err)
+/* One number of type t at bit `bit` of s; a big-endian one is read from its end. */
+static og_status element(og_source *s, uint64_t bit, og_dtype t, bool swapped, double *out, og_error *err)
 {
-	uint8_t bytes[16];
-	size_t width = og_dtype_bits(t) / 8;
-	if (!width || width > sizeof(bytes))
-		return og_fail(err, ONNXGATE_UNSUPPORTED, "%s: elements of type %s are not read back", s->name, og_dtype_name(t));
-	OG_TRY(og_source_read(s, offset + index * width, bytes, width, err));
-	if (!og_dtype_to_f64(t, bytes, 1, out))
-		return og_fail(err, ONNXGATE_UNSUPPORTED, "%s: elements of type %s are not read back", s->name, og_dtype_name(t));
-	return OG_OK;
+	uint8_t bytes[16], turned[16];
+	unsigned bits = og_dtype_bits(t), width = (bits + 7) / 8;
+	bool done = bits && bits <= 64;
+	if (done) {
+		OG_TRY(og_source_read(s, bit / 8, bytes, width, err));
+		for (unsigned i = 0; i < width; i++)
+			turned[i] = bytes[swapped ? width - 1 - i : i];
+		if (bits < 8) /* lies within one byte: of the types that are not whole bytes only F4 has values */
+			turned[0] = (uint8_t)(bytes[0] >> bit % 8 & 0xf);
+		done = og_dtype_to_f64(t, turned, 1, out);
+	}
+	return done ? OG_OK : og_fail(err, ONNXGATE_UNSUPPORTED, "%s: elements of type %s are not read back", s->name, og_dtype_name(t));
+}
+
+/* The number at [row, …]; column: the flat place in the dims after the first. */
+static og_status tensor_element(const og_tensor *t, uint64_t row, uint64_t column, double *out, og_error *err)
+{
+	uint64_t at = 0;
+	for (int i = t->rank - 1; i > 0; i--) {
+		at += column % (uint64_t)t->dims[i] * (uint64_t)t->strides[i];
+		column /= (uint64_t)t->dims[i];
+	}
+	if (t->rank)
+		at += row * (uint64_t)t->strides[0];
+	return element(t->source, t->offset * 8 + at * og_dtype_bits(t->dtype), t->dtype, t->swapped, out, err);
 }
 
 /* The element of the checkpoint that stands at flat position e of the written tensor. */
@@ -49,7 +67,7 @@ static og_status source_element(const og_init *c, uint64_t e, double *out, og_er
 	for (size_t i = 0; i < c->nparts; i++) {
 		const og_part *p = &c->parts[i];
 		if (row < (uint64_t)p->rows || c->rank == 0) {
-			OG_TRY(element(p->tensor->source, p->tensor->offset, p->tensor->dtype, ((uint64_t)p->first + row) * width + column, out, err));
+			OG_TRY(tensor_element(p->tensor, (uint64_t)p->first + row, column, out, err));
 			*out = c->affine ? (double)((float)*out * c->scale + c->add) : *out;
 			return OG_OK;
 		}
@@ -100,7 +118,7 @@ static og_status compare(back *b, const og_init *c, const og_onnx_tensor *t, uin
 	for (int i = 0; i < POSITIONS && n; i++) {
 		uint64_t e = og_random_below(&r, n);
 		double written, source;
-		OG_TRY(element(s, at, c->dtype, e, &written, err));
+		OG_TRY(element(s, at * 8 + e * og_dtype_bits(c->dtype), c->dtype, false, &written, err));
 		OG_TRY(source_element(c, e, &source, err));
 		source = as_written(c->dtype, source);
 		++*positions;

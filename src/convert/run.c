@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Conversion: describe, account, emit, copy the companions, read back. */
+ * Conversion: describe, settle what config and weights disagree on, account, emit, copy the companions, read back. */
 #include "convert/convert_int.h"
 
 #include "base/clock.h"
@@ -31,7 +31,7 @@ og_status og_describe_files(const og_plan *p, og_ledger *ledger, og_arena *arena
 		og_build *b;
 		og_model *m;
 		OG_TRY(og_build_new(arena, ledger, &b, err));
-		f->describe(b, in->config);
+		f->describe(b, in->config, in->arch->family);
 		OG_TRY(og_build_finish(b, &m, err));
 		OG_TRY(og_lower_opset(m, p->opset, err));
 		if (!og_arena_grow(arena, models, &cap, *n + 1, sizeof(**models)))
@@ -131,18 +131,51 @@ static og_status read_back(run *r, og_model *const *models, size_t n)
 	return add_check(r, "weights.readback", mismatches, detail);
 }
 
+static og_status add_note(run *r, const char *note)
+{
+	if (!note || !og_arena_grow(r->arena, &r->out->notes, &r->notes_cap, r->out->nnotes + 1, sizeof(*r->out->notes)))
+		return og_fail_nomem(r->err);
+	r->out->notes[r->out->nnotes++] = note;
+	return OG_OK;
+}
+
 static og_status account(run *r, og_ledger *l)
 {
 	const og_plan_inner *in = r->plan->inner;
 	og_ledger_report rep;
 	OG_TRY(og_ledger_check(l, in->arch->ignore, r->o->allow_unexpected, &rep, r->err));
-	for (size_t i = 0; i < rep.nnotes; i++) {
-		if (!og_arena_grow(r->arena, &r->out->notes, &r->notes_cap, r->out->nnotes + 1, sizeof(*r->out->notes)))
-			return og_fail_nomem(r->err);
-		r->out->notes[r->out->nnotes++] = rep.notes[i];
-	}
+	for (size_t i = 0; i < rep.nnotes; i++)
+		OG_TRY(add_note(r, rep.notes[i]));
 	return add_check(r, "weights.ledger", 0, og_arena_printf(r->arena, "%zu tensors used, %zu tied, %zu ignored by rule, %zu unexpected and allowed",
 		rep.claimed, rep.tied, rep.ignored, rep.unexpected));
+}
+
+static og_status describe_once(run *r, const og_checkpoint *c, og_ledger **l, og_model ***models, size_t *n)
+{
+	const og_plan_inner *in = r->plan->inner;
+	OG_TRY(og_ledger_new(r->arena, c, in->arch->base_prefix, in->arch->fields, in->config, l, r->err));
+	OG_TRY(og_check_family(r->plan, *l, c, r->err));
+	if (og_streq(in->head->task, OG_TASK_FEATURES))
+		og_ledger_base_only(*l, "outside the base model, which is all that this task takes");
+	return og_describe_files(r->plan, *l, r->arena, models, n, r->err);
+}
+
+/* Twice, where the weights know a size better than config.json. */
+static og_status describe(run *r, const og_checkpoint *c, og_ledger **l, og_model ***models, size_t *n)
+{
+	const og_plan_inner *in = r->plan->inner;
+	const char **notes, *tasks = NULL;
+	size_t nnotes;
+	bool changed;
+	OG_TRY(describe_once(r, c, l, models, n));
+	OG_TRY(og_settle_sizes(r->plan, c, *l, r->arena, &changed, &notes, &nnotes, r->err));
+	for (size_t i = 0; i < nnotes; i++)
+		OG_TRY(add_note(r, notes[i]));
+	if (!in->class_named && !in->task_asked)
+		OG_TRY(og_other_tasks(r->plan, c, r->arena, &tasks, r->err));
+	if (tasks)
+		OG_TRY(add_note(r, og_arena_printf(r->arena, "config.json names no class; the weights of these tasks are there too: %s (ask with --task)", tasks)));
+	return changed ? describe_once(r, c, l, models, n) : OG_OK;
 }
 
 static og_status convert(run *r, og_checkpoint *c, onnxgate_level level)
@@ -152,10 +185,10 @@ static og_status convert(run *r, og_checkpoint *c, onnxgate_level level)
 	og_model **models;
 	size_t n;
 	double begin = og_now_ms();
-	OG_TRY(og_ledger_new(r->arena, c, in->arch->base_prefix, in->arch->fields, in->config, &l, r->err));
-	OG_TRY(og_describe_files(r->plan, l, r->arena, &models, &n, r->err));
+	OG_TRY(describe(r, c, &l, &models, &n));
 	OG_TRY(account(r, l));
 	double described = og_now_ms();
+	OG_TRY(og_checkpoint_check(c, r->ctx, r->err));
 	for (size_t i = 0; i < n; i++)
 		OG_TRY(emit_one(r, models[i], &in->head->files[i]));
 	OG_TRY(copy_companions(r));

@@ -6,8 +6,7 @@
 
 #include "base/str.h"
 
-/* NULL: none is named. */
-static og_status class_of(const og_json *config, const char **out, og_error *err)
+og_status og_class_of(const og_json *config, const char **out, og_error *err)
 {
 	og_json *list = og_json_get(config, "architectures");
 	bool fits = !list || json_object_is_type(list, json_type_array);
@@ -74,8 +73,11 @@ static og_status choose_asked(const og_arch *arch, const char *class_name, const
 	*head = own && og_streq(own->task, task) ? own : wanted;
 	if (*head == own || og_streq(task, OG_TASK_FEATURES))
 		return OG_OK;
-	og_status s = og_fail(err, ONNXGATE_UNSUPPORTED, "task %s needs head weights, but the checkpoint is of class %s", asked,
-		class_name ? class_name : "(none named)");
+	if (!class_name) { /* nothing contradicts the wish; whether the weights are there is for the ledger to say */
+		*reason = "it was asked for, and config.json names no class";
+		return OG_OK;
+	}
+	og_status s = og_fail(err, ONNXGATE_UNSUPPORTED, "task %s needs head weights, but the checkpoint is of class %s", asked, class_name);
 	og_error_hint(err, "its own task is %s; %s needs no head", own ? own->task : "not known", OG_TASK_FEATURES);
 	return s;
 }
@@ -84,7 +86,7 @@ og_status og_choose_head(const og_arch *arch, const og_json *config, const char 
 	const char **class_name, const char **reason, og_error *err)
 {
 	const char *named = NULL;
-	OG_TRY(class_of(config, &named, err));
+	OG_TRY(og_class_of(config, &named, err));
 	const char *name = og_arena_strdup(arena, named);
 	*class_name = name;
 	if (asked)
@@ -101,6 +103,13 @@ og_status og_choose_head(const og_arch *arch, const og_json *config, const char 
 	}
 	if (*head)
 		return *reason ? OG_OK : og_fail_nomem(err);
+	const og_arch *other = og_arch_of_class(name);
+	if (other && other != arch) {
+		og_status s = og_fail(err, ONNXGATE_FORMAT, "config.json: model_type is %s, but architectures names %s, a class of %s", arch->model_type, name,
+			other->model_type);
+		og_error_hint(err, "one of the two keys is wrong");
+		return s;
+	}
 	og_status s = og_fail(err, ONNXGATE_UNSUPPORTED, "config.json: architectures: class %.80s is not done for %s", name, arch->model_type);
 	og_error_hint(err, "--task %s converts the base model of any %s checkpoint", OG_TASK_FEATURES, arch->model_type);
 	return s;

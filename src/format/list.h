@@ -6,7 +6,7 @@
 
 #include "format/format.h"
 
-#define OG_FORMAT_LIST(row) row(safetensors)
+#define OG_FORMAT_LIST(row) row(safetensors) row(torch_zip) row(torch_legacy) row(pickle)
 
 #define OG_FORMAT_EXTERN(name) extern const og_format og_format_##name;
 OG_FORMAT_LIST(OG_FORMAT_EXTERN)

@@ -33,6 +33,8 @@ typedef struct parse {
 	uint64_t entry_at;
 	uint64_t begin, end;          /* its data_offsets */
 	uint64_t data_at, data_size;  /* where the tensors' bytes are */
+	uint64_t taken;               /* bytes of the tensors so far */
+	size_t empty;                 /* tensors without any */
 	size_t metadata_bytes;
 	bool has_metadata;
 	og_error *err;
@@ -203,6 +205,8 @@ static og_status check_entry(parse *p)
 	return OG_OK;
 }
 
+static og_status check_cover(parse *p);
+
 static og_status copy_text(parse *p, og_str s, const char *what, size_t max, const char **out)
 {
 	char shown[64];
@@ -230,6 +234,15 @@ static og_status read_tensor(parse *p)
 		return bad_header(p, p->entry_at, "expected at most %d tensors, found more", OG_SAFETENSORS_TENSORS_MAX);
 	OG_TRY(read_fields(p));
 	OG_TRY(check_entry(p));
+	/* The end would show both as well, but only after a table as long as a hostile header wants it. */
+	p->taken += p->t.size; /* cannot overflow: each is at most data_size */
+	if (p->taken > p->data_size) {
+		OG_TRY(og_reader_add(r, &p->t, p->err));
+		return check_cover(p); /* more bytes than there are: two of them overlap */
+	}
+	p->empty += !p->t.size;
+	if (p->empty > OG_SAFETENSORS_EMPTY_MAX)
+		return BAD_ENTRY(p, "expected at most %d tensors without elements, found more", OG_SAFETENSORS_EMPTY_MAX);
 	og_tensor_set_dense(&p->t);
 	return og_reader_add(r, &p->t, p->err);
 }

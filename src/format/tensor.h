@@ -34,6 +34,13 @@ uint64_t og_tensor_elements(const og_tensor *t);
  * strides. Sub-byte dtypes: first and n must be whole bytes. */
 og_status og_tensor_read(const og_tensor *t, uint64_t first, uint64_t n, void *dst, og_error *err) OG_MUST;
 
+/* Elements of `width` bytes (1, 2, 4, 8, 16): dst[y·dst_y + x·dst_x] = src[y·src_y + x·src_x] for all x < nx, y < ny; distances in
+ * bytes. For transposes: x runs along dst, y along src. */
+typedef struct og_plane {
+	uint64_t width, nx, ny, src_x, src_y, dst_x, dst_y;
+} og_plane;
+void og_plane_copy(void *dst, const void *src, const og_plane *p);
+
 /* "[2, 3]" into out; returns out. */
 const char *og_dims_show(const int64_t *dims, int rank, char *out, size_t cap);
 

@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "base/source.h"
+#include "base/str.h"
 
 typedef struct og_threat {
 	bool danger;       /* false: worth knowing only (an allowed global) */
@@ -18,5 +19,11 @@ typedef struct og_threat {
 
 /* In the order of the file. Never fails for what the file holds: a broken file is a row. */
 og_status og_threats_list(og_source *s, og_arena *arena, og_threat **out, size_t *n, og_error *err) OG_MUST;
+
+/* Is something hidden in a text (or in bytes)? *kind "base64": base64 of a pickle, a zip or code; "nested": a pickle or a zip as it stands;
+ * "code": it reads like Python or shell, which is worth knowing only. *what: one line, in arena; NULL without memory. */
+bool og_threats_in_text(og_str text, og_arena *arena, const char **kind, const char **what);
+/* Do these first bytes of a file look like an ONNX model? Of it og_threats_list() lists nothing but what else it is. */
+bool og_threats_onnx(const uint8_t *head, size_t n);
 
 #endif

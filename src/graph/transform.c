@@ -4,13 +4,15 @@
  *
  * A linear layer's weight is stored [out, in] and written [in, out].  A piece of the output is a band of its rows, that
  * is, a band of the source's columns: tiles of it are read (whole rows in one read when the band is the whole matrix),
- * converted to the output's type, and scattered in blocks that fit the first-level cache. */
+ * converted to the output's type, and turned in blocks that fit the first-level cache.  A checkpoint may hold its weights
+ * in any other order: og_tensor_read() knows, and a matrix that lies transposed already is written as it lies. */
 #include "graph/transform.h"
 
 #include "base/str.h"
 
-#define TILE_BYTES (1u << 20)  /* of source, read at a time: stays in the second-level cache */
-#define BLOCK 16               /* elements: a cache line of floats each way */
+#define TILE_BYTES (1u << 20) /* of source, read at a time: stays in the second-level cache */
+#define BLOCK 16              /* elements: a cache line of floats each way */
+#define PACKED_BYTES 4096     /* of elements narrower than a byte, spread at a time */
 
 void og_scratch_done(og_scratch *s)
 {
@@ -20,30 +22,72 @@ void og_scratch_done(og_scratch *s)
 	*s = (og_scratch){ 0 };
 }
 
+/* Bytes of an element in memory; one narrower than a byte has a byte to itself there. */
 static uint64_t width_of(og_dtype t)
 {
-	return og_dtype_bits(t) / 8;
+	return (og_dtype_bits(t) + 7) / 8;
+}
+
+/* The one source of a transposed initializer, seen transposed, when it lies in the order in which it is written. */
+static bool lies_transposed(const og_init *c, og_tensor *v)
+{
+	const og_part *p = c->parts;
+	if (!c->transpose || c->nparts != 1 || p->rows != p->tensor->dims[0])
+		return false;
+	*v = *p->tensor;
+	for (int i = 0; i < 2; i++) {
+		v->dims[i] = p->tensor->dims[1 - i];
+		v->strides[i] = p->tensor->strides[1 - i];
+	}
+	return og_tensor_is_dense(v);
+}
+
+static uint64_t row_of(const og_tensor *t) /* elements below one step of dim 0 */
+{
+	uint64_t n = 1;
+	for (int i = 1; i < t->rank; i++)
+		n *= (uint64_t)t->dims[i];
+	return n;
+}
+
+/* Elements of t go into the file as they are: nothing but the buffer is needed for them. */
+static bool is_direct(const og_init *c, const og_tensor *t)
+{
+	return t->dtype == c->dtype && !c->affine;
 }
 
 bool og_init_is_copy(const og_init *c, const og_tensor **t, uint64_t *offset)
 {
-	if (c->data || c->transpose || c->affine || c->nparts != 1 || c->parts[0].tensor->dtype != c->dtype)
+	og_tensor turned;
+	if (c->data || c->nparts != 1 || !is_direct(c, c->parts[0].tensor))
 		return false;
 	const og_part *p = &c->parts[0];
-	uint64_t rows = p->tensor->rank ? (uint64_t)p->tensor->dims[0] : 1;
+	if (c->transpose ? !lies_transposed(c, &turned) : !og_tensor_is_dense(p->tensor))
+		return false;
 	*t = p->tensor;
-	*offset = p->tensor->offset + (rows ? p->tensor->size / rows * (uint64_t)p->first : 0);
+	*offset = p->tensor->offset + (uint64_t)p->first * row_of(p->tensor) * width_of(c->dtype);
 	return true;
 }
 
 uint64_t og_init_piece(const og_init *c, uint64_t bytes)
 {
-	uint64_t elements = bytes / width_of(c->dtype);
-	if (!c->transpose)
+	uint64_t elements = bytes / width_of(c->dtype), row = 1;
+	for (int i = 1; i < c->rank; i++)
+		row *= (uint64_t)c->dims[i];
+	if (c->data || !row)
 		return elements;
-	uint64_t row = (uint64_t)c->dims[1], rows = row ? elements / row : 1;
-	rows = rows < BLOCK ? BLOCK : rows - rows % BLOCK;
-	return rows * (row ? row : 1);
+	if (c->transpose) {
+		uint64_t rows = elements / row;
+		rows = rows < BLOCK ? BLOCK : rows - rows % BLOCK;
+		return rows * row;
+	}
+	/* Of a matrix that lies in columns a band of rows is a read a column, a part of a row one a number: whole rows, and more of them. */
+	for (size_t i = 0; i < c->nparts; i++)
+		if (!og_tensor_is_dense(c->parts[i].tensor)) {
+			elements *= is_direct(c, c->parts[i].tensor) ? 2 : 1;
+			return elements < row ? elements : elements - elements % row;
+		}
+	return elements;
 }
 
 static bool ensure(void *ptr_to_buffer, size_t *cap, size_t need)
@@ -90,26 +134,55 @@ static const uint8_t *convert(const og_init *c, og_dtype from, const uint8_t *ra
 	return into;
 }
 
+/* ---- from the checkpoint ---- */
+
+/* Elements [first, first + n) of t; those narrower than a byte, which begin anywhere in one, are given a byte each. */
+static og_status read_elements(const og_tensor *t, uint64_t first, uint64_t n, uint8_t *dst, og_error *err)
+{
+	unsigned bits = og_dtype_bits(t->dtype);
+	if (bits % 8 == 0)
+		return og_tensor_read(t, first, n, dst, err);
+	uint8_t packed[PACKED_BYTES];
+	uint64_t all = og_tensor_elements(t);
+	while (n) {
+		uint64_t before = first % 8, from = first - before, count = (uint64_t)PACKED_BYTES - before;
+		count = n < count ? n : count;
+		uint64_t to = (first + count + 7) / 8 * 8; /* eight of any width fill whole bytes */
+		OG_TRY(og_tensor_read(t, from, (to < all ? to : all) - from, packed, err));
+		if (!og_dtype_spread(t->dtype, packed, before, count, dst))
+			return og_fail(err, ONNXGATE_UNSUPPORTED, "%s: tensor %s: no rule says how elements of %s lie in their bytes", t->source->name, t->name,
+				og_dtype_name(t->dtype));
+		first += count;
+		n -= count;
+		dst += count;
+	}
+	return OG_OK;
+}
+
+static og_status fill_from(const og_init *c, const og_tensor *t, uint64_t first, uint64_t n, uint8_t *dst, og_scratch *s, og_error *err)
+{
+	bool direct = is_direct(c, t);
+	if (!direct && !ensure(&s->raw, &s->raw_cap, n * width_of(t->dtype)))
+		return og_fail_nomem(err);
+	OG_TRY(read_elements(t, first, n, direct ? dst : s->raw, err));
+	if (!direct && !convert(c, t->dtype, s->raw, n, dst, s, err))
+		return err ? err->status : ONNXGATE_NOMEM;
+	return OG_OK;
+}
+
 /* ---- as it lies ---- */
 
 static og_status fill_plain(const og_init *c, uint64_t begin, uint64_t end, uint8_t *dst, og_scratch *s, og_error *err)
 {
-	uint64_t at = 0, w = width_of(c->dtype);
+	uint64_t at = 0;
 	for (size_t i = 0; i < c->nparts && begin < end; i++) {
 		const og_part *p = &c->parts[i];
-		uint64_t rows = p->tensor->rank ? (uint64_t)p->tensor->dims[0] : 1, row = rows ? og_tensor_elements(p->tensor) / rows : 0;
-		uint64_t n = row * (uint64_t)p->rows, from = width_of(p->tensor->dtype);
+		uint64_t row = row_of(p->tensor), n = row * (uint64_t)p->rows;
 		if (begin < at + n) {
 			uint64_t k = begin - at, count = (end < at + n ? end : at + n) - begin;
-			uint64_t offset = p->tensor->offset + ((uint64_t)p->first * row + k) * from;
-			bool direct = p->tensor->dtype == c->dtype && !c->affine;
-			if (!direct && !ensure(&s->raw, &s->raw_cap, count * from))
-				return og_fail_nomem(err);
-			OG_TRY(og_source_read(p->tensor->source, offset, direct ? dst : s->raw, count * from, err));
-			if (!direct && !convert(c, p->tensor->dtype, s->raw, count, dst, s, err))
-				return err ? err->status : ONNXGATE_NOMEM;
+			OG_TRY(fill_from(c, p->tensor, (uint64_t)p->first * row + k, count, dst, s, err));
 			begin += count;
-			dst += count * w;
+			dst += count * width_of(c->dtype);
 		}
 		at += n;
 	}
@@ -118,44 +191,23 @@ static og_status fill_plain(const og_init *c, uint64_t begin, uint64_t end, uint
 
 /* ---- transposed ---- */
 
-#define SCATTER(type)                                                                                                  \
-	static void scatter_##type(const type *src, size_t rows, size_t cols, type *dst, size_t stride)                    \
-	{                                                                                                                  \
-		for (size_t r = 0; r < rows; r += BLOCK)                                                                       \
-			for (size_t k = 0; k < cols; k += BLOCK) {                                                                 \
-				size_t re = r + BLOCK < rows ? r + BLOCK : rows, ke = k + BLOCK < cols ? k + BLOCK : cols;             \
-				for (size_t y = k; y < ke; y++)                                                                        \
-					for (size_t x = r; x < re; x++)                                                                    \
-						dst[y * stride + x] = src[x * cols + y];                                                       \
-			}                                                                                                          \
-	}
-SCATTER(uint8_t)
-SCATTER(uint16_t)
-SCATTER(uint32_t)
-SCATTER(uint64_t)
-
-/* dst[y * stride + x] = src[x * cols + y], in blocks. */
-static void scatter(const void *src, size_t rows, size_t cols, void *dst, size_t stride, uint64_t width)
-{
-	switch (width) {
-	case 1: scatter_uint8_t(src, rows, cols, dst, stride); break;
-	case 2: scatter_uint16_t(src, rows, cols, dst, stride); break;
-	case 4: scatter_uint32_t(src, rows, cols, dst, stride); break;
-	default: scatter_uint64_t(src, rows, cols, dst, stride); break;
-	}
-}
-
-/* Source rows [row, row + rows), columns [col, col + cols) into s->raw. */
+/* Source rows [row, row + rows), columns [col, col + cols) into s->raw: a view of a view. */
 static og_status read_tile(const og_tensor *t, uint64_t row, uint64_t rows, uint64_t col, uint64_t cols, og_scratch *s, og_error *err)
 {
-	uint64_t w = width_of(t->dtype), line = (uint64_t)t->dims[1] * w, bytes = cols * w;
-	if (!ensure(&s->raw, &s->raw_cap, rows * bytes))
+	uint64_t w = width_of(t->dtype);
+	if (!ensure(&s->raw, &s->raw_cap, rows * cols * w))
 		return og_fail_nomem(err);
-	if (bytes == line)
-		return og_source_read(t->source, t->offset + row * line, s->raw, rows * line, err);
-	for (uint64_t i = 0; i < rows; i++)
-		OG_TRY(og_source_read(t->source, t->offset + (row + i) * line + col * w, s->raw + i * bytes, bytes, err));
-	return OG_OK;
+	if (og_dtype_bits(t->dtype) % 8) {
+		for (uint64_t i = 0; i < rows; i++)
+			OG_TRY(read_elements(t, (row + i) * (uint64_t)t->dims[1] + col, cols, s->raw + i * cols, err));
+		return OG_OK;
+	}
+	og_tensor tile = *t;
+	tile.offset += (row * (uint64_t)t->strides[0] + col * (uint64_t)t->strides[1]) * w;
+	tile.dims[0] = (int64_t)rows;
+	tile.dims[1] = (int64_t)cols;
+	tile.size = rows * cols * w;
+	return og_tensor_read(&tile, 0, rows * cols, s->raw, err);
 }
 
 static og_status fill_transposed(const og_init *c, uint64_t begin, uint64_t end, uint8_t *dst, og_scratch *s, og_error *err)
@@ -168,15 +220,15 @@ static og_status fill_transposed(const og_init *c, uint64_t begin, uint64_t end,
 		const og_part *p = &c->parts[i];
 		uint64_t step = TILE_BYTES / (cols * width_of(p->tensor->dtype));
 		step = step < BLOCK ? BLOCK : step - step % BLOCK;
-		for (uint64_t r = 0; r < (uint64_t)p->rows; r += step, x += step) {
+		for (uint64_t r = 0; r < (uint64_t)p->rows; r += step) {
 			uint64_t rows = (uint64_t)p->rows - r < step ? (uint64_t)p->rows - r : step;
 			OG_TRY(read_tile(p->tensor, (uint64_t)p->first + r, rows, col, cols, s, err));
 			const uint8_t *tile = convert(c, p->tensor->dtype, s->raw, rows * cols, NULL, s, err);
 			if (!tile)
 				return err ? err->status : ONNXGATE_NOMEM;
-			scatter(tile, rows, cols, dst + x * w, out, w);
-			if (rows < step)
-				x -= step - rows;
+			const og_plane turn = { .width = w, .nx = rows, .ny = cols, .src_x = cols * w, .src_y = w, .dst_x = w, .dst_y = out * w };
+			og_plane_copy(dst + x * w, tile, &turn);
+			x += rows;
 		}
 	}
 	return OG_OK;
@@ -184,10 +236,13 @@ static og_status fill_transposed(const og_init *c, uint64_t begin, uint64_t end,
 
 og_status og_init_fill(const og_init *c, uint64_t begin, uint64_t end, void *dst, og_scratch *s, og_error *err)
 {
+	og_tensor turned;
 	uint64_t w = width_of(c->dtype);
 	if (c->data) {
 		memcpy(dst, (const uint8_t *)c->data + begin * w, (end - begin) * w);
 		return OG_OK;
 	}
-	return c->transpose ? fill_transposed(c, begin, end, dst, s, err) : fill_plain(c, begin, end, dst, s, err);
+	if (!c->transpose)
+		return fill_plain(c, begin, end, dst, s, err);
+	return lies_transposed(c, &turned) ? fill_from(c, &turned, begin, end - begin, dst, s, err) : fill_transposed(c, begin, end, dst, s, err);
 }

@@ -64,12 +64,6 @@ static og_val add_init(og_build *b, const char *name, const og_init *as)
 	return c->name ? c->val : og_build_nomem(b);
 }
 
-/* Weights are described as float32 whatever the checkpoint's type: that is what the blocks compute in. */
-static og_dtype described_as(const og_tensor *t)
-{
-	return t && !og_dtype_is_float(t->dtype) ? t->dtype : OG_F32;
-}
-
 typedef struct spec {
 	const char *const *names; /* of the parts, as the description spells them */
 	const int64_t *rows;      /* of each part: dim 0 claimed */
@@ -85,6 +79,7 @@ static og_val claim(og_build *b, const char *name, const spec *s)
 {
 	if (b->status != OG_OK)
 		return OG_NONE;
+	/* Described as float32 whatever the checkpoint's type: that is what the blocks compute in. What is no floating point, the ledger refuses. */
 	og_init c = { .rank = s->rank, .transpose = s->transpose, .affine = s->affine, .scale = s->scale, .add = s->add, .dtype = OG_F32, .nparts = s->n };
 	c.parts = og_arena_array(b->arena, s->n, sizeof(*c.parts));
 	if (!c.parts || !name)
@@ -103,7 +98,6 @@ static og_val claim(og_build *b, const char *name, const spec *s)
 			return OG_NONE;
 		}
 		c.parts[i] = (og_part){ t, s->first, s->count ? s->count : (s->rank ? dims[0] : 1) };
-		c.dtype = described_as(t);
 		total += c.parts[i].rows;
 	}
 	if (s->rank) {

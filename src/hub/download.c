@@ -31,8 +31,7 @@ typedef struct download {
 	uint64_t have, told;
 } download;
 
-/* The name of the blob: what its bytes must hash to. */
-static const char *etag_of(const og_hub_file *f)
+const char *og_hub_etag_of(const og_hub_file *f)
 {
 	return f->sha256 ? f->sha256 : f->blob_id;
 }
@@ -114,10 +113,10 @@ static og_status judge(download *d, const og_http_answer *a, og_error *err)
 	if (d->have != d->file->size)
 		return wrong_size(d, d->have, a->url, err);
 	OG_TRY(og_digest_hex(d->digest, hex, err));
-	if (og_streq(hex, etag_of(d->file)))
+	if (og_streq(hex, og_hub_etag_of(d->file)))
 		return OG_OK;
 	og_fail(err, ONNXGATE_MISMATCH, "%s@%s: %s: %s of the bytes from %s is %s, expected %s", d->repo->repo_id, d->repo->commit, d->file->path,
-		d->file->sha256 ? "SHA-256" : "git SHA-1", a->url, hex, etag_of(d->file));
+		d->file->sha256 ? "SHA-256" : "git SHA-1", a->url, hex, og_hub_etag_of(d->file));
 	og_error_hint(err, "nothing was kept; try again, and if it stays so, the file on the server is damaged");
 	return ONNXGATE_MISMATCH;
 }
@@ -192,7 +191,7 @@ static og_status is_good(const og_hub *h, const char *blob, const og_hub_file *f
 	og_status s = f->sha256 ? og_sha256_file(blob, cancel, hex, err) : og_git_blob_file(blob, cancel, hex, err);
 	if (s == ONNXGATE_CANCELLED || s == ONNXGATE_NOMEM)
 		return s;
-	*good = s == OG_OK && og_streq(hex, etag_of(f));
+	*good = s == OG_OK && og_streq(hex, og_hub_etag_of(f));
 	if (!*good)
 		og_log(h->ctx, ONNXGATE_LOG_WARN, "%s: its bytes are not what its name says%s", blob, h->offline ? "" : "; fetched anew");
 	return OG_OK;
@@ -204,7 +203,7 @@ static og_status still_good(const og_hub *h, const char *entry, const og_hub_fil
 {
 	char target[PATH_MAX];
 	struct stat link, blob;
-	const char *etag = etag_of(f);
+	const char *etag = og_hub_etag_of(f);
 	ssize_t n = readlink(entry, target, sizeof(target) - 1);
 
 	*good = true;
@@ -255,7 +254,7 @@ static void remove_orphans(const og_hub *h, const char *blob, const char *lock)
 
 /* ---- fetching --------------------------------------------------------------------------------------- */
 
-static og_status absent(const og_hub *h, const og_hub_repo *r, const char *path, og_error *err)
+og_status og_hub_absent(const og_hub *h, const og_hub_repo *r, const char *path, og_error *err)
 {
 	if (r->partial) {
 		og_fail(err, ONNXGATE_NETWORK, "%s@%s: %s is not among the %zu files of the cached snapshot, and the commit's listing is not cached", r->repo_id,
@@ -267,7 +266,7 @@ static og_status absent(const og_hub *h, const og_hub_repo *r, const char *path,
 	return og_fail(err, ONNXGATE_NOT_FOUND, "%s@%s: no file %s among its %zu files", r->repo_id, r->commit, path, r->nfiles);
 }
 
-static og_status not_cached(const og_hub *h, const og_hub_repo *r, const og_hub_file *f, og_error *err)
+og_status og_hub_not_cached(const og_hub *h, const og_hub_repo *r, const og_hub_file *f, og_error *err)
 {
 	og_fail(err, ONNXGATE_NETWORK, "%s@%s: %s (%llu bytes) is not in the cache %s", r->repo_id, r->commit, f->path, (unsigned long long)f->size, h->cache);
 	og_error_hint(err, "offline: run it once with the network, without --offline and HF_HUB_OFFLINE");
@@ -276,7 +275,7 @@ static og_status not_cached(const og_hub *h, const og_hub_repo *r, const og_hub_
 
 static og_status damaged(const og_hub_repo *r, const char *entry, const og_hub_file *f, og_error *err)
 {
-	og_fail(err, ONNXGATE_MISMATCH, "%s@%s: %s: expected the digest %s, found other bytes in %s", r->repo_id, r->commit, f->path, etag_of(f), entry);
+	og_fail(err, ONNXGATE_MISMATCH, "%s@%s: %s: expected the digest %s, found other bytes in %s", r->repo_id, r->commit, f->path, og_hub_etag_of(f), entry);
 	og_error_hint(err, "it was changed after it had been downloaded; run it once with the network, and it is fetched anew");
 	return ONNXGATE_MISMATCH;
 }
@@ -284,9 +283,9 @@ static og_status damaged(const og_hub_repo *r, const char *entry, const og_hub_f
 static og_status under_lock(og_hub *h, const og_hub_repo *r, const og_hub_file *f, og_arena *arena, og_error *err)
 {
 	og_auto(og_lock) *held = NULL;
-	const char *folder = og_hub_folder(h, arena, r->repo_id), *lock = og_hub_lock_path(h, arena, r->repo_id, etag_of(f));
+	const char *folder = og_hub_folder(h, arena, r->repo_id), *lock = og_hub_lock_path(h, arena, r->repo_id, og_hub_etag_of(f));
 	const char *blobs = folder ? og_arena_printf(arena, "%s/blobs", folder) : NULL;
-	const char *blob = blobs ? og_arena_printf(arena, "%s/%s", blobs, etag_of(f)) : NULL;
+	const char *blob = blobs ? og_arena_printf(arena, "%s/%s", blobs, og_hub_etag_of(f)) : NULL;
 	og_autofree char *lock_dir = lock ? og_path_dir(lock) : NULL;
 	bool good;
 
@@ -300,7 +299,7 @@ static og_status under_lock(og_hub *h, const og_hub_repo *r, const og_hub_file *
 		remove_orphans(h, blob, lock);
 		OG_TRY(fetch_blob(h, r, f, blob, arena, err));
 	}
-	return og_hub_link(h, r, f->path, etag_of(f), err);
+	return og_hub_link(h, r, f->path, og_hub_etag_of(f), err);
 }
 
 og_status og_hub_cached(const og_hub *h, const og_hub_repo *r, const char *path, og_arena *arena, const char **local, og_error *err)
@@ -323,7 +322,7 @@ og_status og_hub_fetch(og_hub *h, const og_hub_repo *r, const char *path, og_are
 	if (!og_path_safe(path))
 		return og_fail(err, ONNXGATE_INVALID, "%s: file \"%s\": expected a path inside the repository", r->repo_id, path);
 	if (!f)
-		return absent(h, r, path, err);
+		return og_hub_absent(h, r, path, err);
 	OG_TRY(og_hub_cached(h, r, path, arena, local, err));
 	if (*local)
 		OG_TRY(still_good(h, *local, f, &good, err));
@@ -331,8 +330,8 @@ og_status og_hub_fetch(og_hub *h, const og_hub_repo *r, const char *path, og_are
 		return OG_OK;
 	if (!good && h->offline)
 		return damaged(r, *local, f, err);
-	if (h->offline || !etag_of(f))
-		return not_cached(h, r, f, err);
+	if (h->offline || !og_hub_etag_of(f))
+		return og_hub_not_cached(h, r, f, err);
 	OG_TRY(og_check_cancel(h->ctx, err));
 	OG_TRY(under_lock(h, r, f, arena, err));
 	OG_TRY(og_hub_cached(h, r, path, arena, local, err));

@@ -166,6 +166,9 @@ static const char *const header_names[OG_H_COUNT] = {
 	[OG_H_RETRY_AFTER] = "retry-after",
 	[OG_H_RATE_LIMIT] = "ratelimit",
 	[OG_H_REQUEST_ID] = "x-request-id",
+	[OG_H_ETAG] = "etag",
+	[OG_H_LINKED_ETAG] = "x-linked-etag",
+	[OG_H_LINKED_SIZE] = "x-linked-size",
 };
 
 typedef struct transfer {
@@ -180,12 +183,18 @@ typedef struct transfer {
 	og_error why;
 } transfer;
 
-static void clear_answer(og_http_answer *a)
+static void clear_headers(og_http_answer *a, int from, int to)
 {
-	for (int i = 0; i < OG_H_COUNT; i++) {
+	for (int i = from; i < to; i++) {
 		og_free(a->header[i]);
 		a->header[i] = NULL;
 	}
+}
+
+/* What the Hub says of the bytes stays when the next hop answers. */
+static void clear_answer(og_http_answer *a)
+{
+	clear_headers(a, 0, OG_H_LINKED_ETAG);
 	og_buf_done(&a->body);
 	a->status = 0;
 }
@@ -193,8 +202,10 @@ static void clear_answer(og_http_answer *a)
 void og_http_answer_done(og_http_answer *a)
 {
 	clear_answer(a);
+	clear_headers(a, OG_H_LINKED_ETAG, OG_H_COUNT);
 	og_free(a->url);
-	a->url = NULL;
+	og_free(a->address);
+	a->url = a->address = NULL;
 }
 
 static bool is_redirect(const og_http_answer *a)
@@ -221,6 +232,8 @@ static void header_line(transfer *t, const char *p, size_t n)
 	for (int i = 0; i < OG_H_COUNT; i++) {
 		if (strlen(header_names[i]) != name || strncasecmp(header_names[i], p, name) != 0)
 			continue;
+		if (i >= OG_H_LINKED_ETAG && !t->answer->from_hub)
+			return; /* only the Hub's own word counts */
 		for (p = colon + 1, value = n - name - 1; value && (*p == ' ' || *p == '\t'); p++)
 			value--;
 		while (value && (p[value - 1] == ' ' || p[value - 1] == '\t' || p[value - 1] == '\r' || p[value - 1] == '\n'))
@@ -351,8 +364,10 @@ static bool set_headers(og_hub *h, const transfer *t, const og_origin *origin, s
 		h->http->warned = true;
 		og_log(h->ctx, ONNXGATE_LOG_WARN, "the token is not sent: %s is neither https nor this machine", h->endpoint);
 	}
-	if (have) {
-		snprintf(line, sizeof(line), "%llu-", (unsigned long long)have);
+	if (have || (t->sink && t->sink->end)) {
+		int n = snprintf(line, sizeof(line), "%llu-", (unsigned long long)have);
+		if (t->sink->end)
+			snprintf(line + n, sizeof(line) - (size_t)n, "%llu", (unsigned long long)t->sink->end - 1);
 		lib.curl_easy_setopt_(h->http->easy, CURLOPT_RANGE, line);
 	}
 	lib.curl_easy_setopt_(h->http->easy, CURLOPT_HTTPHEADER, *list);
@@ -455,6 +470,7 @@ static og_status follow(og_hub *h, const char *what, const char *first, const og
 	og_autofree char *url = NULL;
 	bool https = h->http->endpoint.https;
 
+	clear_headers(a, OG_H_LINKED_ETAG, OG_H_COUNT);
 	for (int hops = 0; hops <= OG_HTTP_REDIRECTS_MAX; hops++) {
 		og_autofree char *next = NULL, *shown = NULL;
 		og_origin origin;
@@ -465,8 +481,11 @@ static og_status follow(og_hub *h, const char *what, const char *first, const og
 		og_free(a->url);
 		a->url = og_steal(&shown);
 		OG_TRY(hop(h, what, next, &origin, sink, time_ms, a, again, err));
-		if (!is_redirect(a))
+		if (!is_redirect(a)) {
+			og_free(a->address);
+			a->address = og_steal(&next);
 			return OG_OK;
+		}
 		og_free(url);
 		url = og_steal(&next);
 	}
@@ -542,7 +561,7 @@ static og_status judge(og_hub *h, budget *b, const og_sink *sink, const og_http_
 	bool expired = sink && a->status == 403 && !a->from_hub && !b->refreshed;
 
 	*wait = -1;
-	if (sink && a->status == 416 && sink->have(sink->arg)) {
+	if (sink && !sink->end && a->status == 416 && sink->have(sink->arg)) {
 		OG_TRY(sink->reset(sink->arg, err));
 		*wait = next_wait(h, b, sink, a);
 	} else if (status_may_pass(a->status)) {

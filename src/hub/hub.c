@@ -42,7 +42,8 @@ og_status og_hub_open(const og_hub_options *o, const og_context *ctx, og_hub **o
 	h = og_alloc(sizeof(*h));
 	if (!h)
 		return og_fail_nomem(err);
-	*h = (og_hub){ .offline = o->offline, .timeout_s = o->timeout_s > 0 ? o->timeout_s : 10, .ctx = ctx, .patience = PATIENCE };
+	*h = (og_hub){ .offline = o->offline, .timeout_s = o->timeout_s > 0 ? o->timeout_s : 10, .ctx = ctx, .patience = PATIENCE,
+		       .reading = PTHREAD_MUTEX_INITIALIZER };
 	h->endpoint = og_strdup(o->endpoint);
 	h->cache = og_strdup(o->cache);
 	h->token = og_strdup(o->token);
@@ -62,6 +63,7 @@ void og_hub_free(og_hub *h)
 	if (!h)
 		return;
 	og_http_free(h->http);
+	pthread_mutex_destroy(&h->reading);
 	og_free(h->endpoint);
 	og_free(h->cache);
 	og_free(h->token);

@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "base/context.h"
+#include "base/source.h"
 
 typedef struct og_hub og_hub;
 
@@ -56,6 +57,9 @@ const og_hub_file *og_hub_repo_find(const og_hub_repo *r, const char *path);
 og_status og_hub_fetch(og_hub *h, const og_hub_repo *r, const char *path, og_arena *arena, const char **local, og_error *err) OG_MUST;
 /* Is it there already (right size)? Then *local is its path, else NULL. No network, nothing written. */
 og_status og_hub_cached(const og_hub *h, const og_hub_repo *r, const char *path, og_arena *arena, const char **local, og_error *err) OG_MUST;
+/* The file as a source (yours; before the hub it must go): its cached copy, else parts of it by ranged requests as they are read, which
+ * leave nothing on disk. Its digest is not verified; what the Hub says of it (ETag, size) must be what the listing says. Thread-safe. */
+og_status og_hub_source(og_hub *h, const og_hub_repo *r, const char *path, og_source **out, og_error *err) OG_MUST;
 uint64_t og_hub_requests(const og_hub *h); /* HTTP requests sent so far, redirects included */
 
 #endif

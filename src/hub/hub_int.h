@@ -12,6 +12,8 @@
 #include "codec/json.h"
 #include "hub/hub.h"
 
+#include <pthread.h>
+
 #define OG_COMMIT_HEX 41
 #define OG_HUB_ID_MAX 96                     /* characters of each part of a repo id: the Hub's own rule */
 #define OG_HUB_FILE_MAX ((uint64_t)1 << 50)  /* bytes of one file: far above what the Hub takes, far below an overflow */
@@ -35,6 +37,7 @@ struct og_hub {
 	og_patience patience;
 	og_http *http;     /* NULL before the first request */
 	uint64_t requests; /* sent so far, every hop counts */
+	pthread_mutex_t reading; /* one request at a time for the sources of remote.c, whoever reads them */
 };
 
 /* ---- auth.c: who may see the token ---- */
@@ -64,6 +67,9 @@ typedef enum og_http_header {
 	OG_H_RETRY_AFTER,
 	OG_H_RATE_LIMIT,
 	OG_H_REQUEST_ID,
+	OG_H_ETAG,
+	OG_H_LINKED_ETAG, /* these two: of the Hub's own answer, also when it redirects to the bytes */
+	OG_H_LINKED_SIZE,
 	OG_H_COUNT
 } og_http_header;
 
@@ -72,6 +78,7 @@ typedef struct og_http_answer {
 	char *header[OG_H_COUNT]; /* of the last hop; NULL: absent */
 	og_buf body;              /* unless a sink took it */
 	char *url;                /* of the last hop, without its query: for messages */
+	char *address;            /* of the last hop, whole: its query may be a key, so it is never shown */
 	bool from_hub;            /* the last hop was the endpoint's origin */
 	int tries;
 } og_http_answer;
@@ -83,6 +90,7 @@ typedef struct og_sink {
 	og_status (*begin)(void *arg, const og_http_answer *a, og_error *err);
 	og_status (*write)(void *arg, const void *p, size_t n, og_error *err);
 	void *arg;
+	uint64_t end; /* the offset behind the last byte that is wanted; 0: all of the file */
 } og_sink;
 
 void og_http_answer_done(og_http_answer *a);
@@ -107,6 +115,12 @@ og_status og_hub_read_page(const og_json *page, og_hub_repo *r, size_t *cap, og_
 char *og_hub_next_page(og_arena *a, const char *link);
 /* Names, digests, order: every listing passes here, whether from the Hub or from the cache. */
 og_status og_hub_check_files(const char *where, og_hub_file *files, size_t n, og_error *err) OG_MUST;
+
+/* ---- download.c ---- */
+
+const char *og_hub_etag_of(const og_hub_file *f); /* the name of its blob: what its bytes must hash to; NULL: not known */
+og_status og_hub_absent(const og_hub *h, const og_hub_repo *r, const char *path, og_error *err) OG_MUST;
+og_status og_hub_not_cached(const og_hub *h, const og_hub_repo *r, const og_hub_file *f, og_error *err) OG_MUST;
 
 /* ---- cache.c ---- */
 

@@ -42,7 +42,7 @@ static og_status write_folder(og_run *run, og_error *err)
 {
 	og_auto(og_folder) *f = NULL;
 	og_converted c = { 0 };
-	OG_TRY(og_run_plan(run, err));
+	OG_TRY(og_run_plan_conversion(run, err));
 	OG_TRY(og_run_fetch(run, err));
 	OG_TRY(og_folder_begin(run->q->output, run->q->force, &f, err));
 	run->r->pub.was_converted = true;

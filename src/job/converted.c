@@ -17,7 +17,9 @@ static og_status make_key(og_run *run, char out[65], og_error *err)
 	size_t n = 0;
 	OG_TRY(og_origin_sources(run->origin, &sources, &n, err));
 	const char *external = run->q->external_data ? run->q->external_data : "auto";
-	const char *options = og_arena_printf(run->arena, "external_data=%s;provenance=1;allow_unexpected=%d", external, run->q->allow_unexpected);
+	/* An asked type can decide how a config without a model_type is read. */
+	const char *options = og_arena_printf(run->arena, "external_data=%s;provenance=1;allow_unexpected=%d%s%s", external, run->q->allow_unexpected,
+	                                      run->q->type ? ";type=" : "", run->q->type ? run->q->type : "");
 	if (!options)
 		return og_fail_nomem(err);
 	og_cache_key_facts f = { .repo_id = run->origin->id,
@@ -286,7 +288,7 @@ og_status og_arrow_convert(og_run *run, og_error *err)
 	OG_TRY(find_weights(run, err));
 	if (run->skipped)
 		return OG_OK;
-	OG_TRY(og_run_plan(run, err));
+	OG_TRY(og_run_plan_conversion(run, err));
 	OG_TRY(check_file(run, err));
 	OG_TRY(make_key(run, key, err));
 	OG_TRY(og_run_fetch(run, err));

@@ -6,11 +6,11 @@
 
 #include "base/context.h"
 
-/* path: a file, a shard index, or a folder that holds weights. digests: SHA-256 of each tensor's bytes.
+/* q->path: a file, a shard index, or a folder that holds weights.
  * *out carries the error also when it fails; it is NULL only without memory. */
-og_status og_inspect_path(const char *path, bool digests, const og_context *ctx, onnxgate_inspection **out);
+og_status og_inspect_path(const onnxgate_inspect_request *q, const og_context *ctx, onnxgate_inspection **out);
 
-/* Also REPO[@REV], as far as the Hub's cache holds it: the network is not asked. */
-og_status og_job_inspect(onnxgate *g, const char *path, bool digests, onnxgate_inspection **out);
+/* Also REPO[@REV]: from the Hub's cache where it holds the weights, else the headers by ranged requests. */
+og_status og_job_inspect(onnxgate *g, const onnxgate_inspect_request *q, onnxgate_inspection **out);
 
 #endif

@@ -15,7 +15,7 @@
 static const char *const deciding[] = { "modules.json", "adapter_config.json" };
 
 /* Weights that others publish and that cannot be read yet, for the message. */
-static const char *const foreign_weights[] = { "pytorch_model.bin", "pytorch_model.bin.index.json", "tf_model.h5", "flax_model.msgpack" };
+static const char *const foreign_weights[] = { "tf_model.h5", "flax_model.msgpack", "model.gguf" };
 
 static og_status open_repo(og_origin *o, const char *text, og_error *err)
 {
@@ -103,7 +103,7 @@ og_status og_origin_fetch_config(og_origin *o, og_error *err)
 		og_fail(err, ONNXGATE_NOT_FOUND, "%s%s%s: config.json: expected among its %zu files, found none", o->id, o->repo ? "@" : "",
 		        o->repo ? o->repo->commit : "", o->nnames);
 		og_error_hint(err, og_origin_has(o, "adapter_config.json") ? "an adapter is not a model: name the base model that it belongs to" :
-		                                                              "a transformers model with safetensors weights is needed");
+		                                                              "a transformers model is needed");
 		return ONNXGATE_NOT_FOUND;
 	}
 	OG_TRY(og_origin_fetch(o, "config.json", &local, err));
@@ -119,10 +119,10 @@ og_weights_choice og_origin_weights(const og_origin *o, const char **why)
 	*why = NULL;
 	if (c.single || c.index)
 		return c;
-	*why = "no model.safetensors and no model.safetensors.index.json";
+	*why = "no model.safetensors, no pytorch_model.bin, and no index of either";
 	for (size_t i = 0; i < OG_COUNT(foreign_weights); i++)
 		if (og_origin_has(o, foreign_weights[i])) {
-			const char *text = og_arena_printf(o->arena, "no model.safetensors and no model.safetensors.index.json, only %s", foreign_weights[i]);
+			const char *text = og_arena_printf(o->arena, "%s, only %s", *why, foreign_weights[i]);
 			*why = text ? text : *why;
 			break;
 		}
@@ -163,7 +163,7 @@ static const char *local_digest(const og_origin *o, const char *name)
 	return og_arena_printf(o->arena, "%lld:%lld.%09ld", (long long)st.st_size, (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
 }
 
-/* The shards of an index are all the safetensors files beside it: the index need not be read for the key. */
+/* The shards of an index are all the files beside it that are called like shards: the index need not be read for the key. */
 static bool is_source(const og_weights_choice *c, const char *name)
 {
 	if (og_convert_wants(name) || og_streq(name, "config.json") || (c->single && og_streq(name, c->single)) || (c->index && og_streq(name, c->index)))
@@ -171,7 +171,7 @@ static bool is_source(const og_weights_choice *c, const char *name)
 	for (size_t i = 0; i < OG_COUNT(deciding); i++)
 		if (og_streq(name, deciding[i]))
 			return true;
-	return c->index && !strchr(name, '/') && og_ends_with(name, ".safetensors");
+	return c->index && !strchr(name, '/') && og_glob(c->shards, name);
 }
 
 og_status og_origin_sources(const og_origin *o, og_cache_source **out, size_t *n, og_error *err)

@@ -113,6 +113,18 @@ og_status og_run_plan(og_run *run, og_error *err)
 	return run->plan_status;
 }
 
+og_status og_run_plan_conversion(og_run *run, og_error *err)
+{
+	bool needs = false;
+	if (og_run_plan(run, NULL) == OG_OK || !run->origin->repo || !run->origin->dir)
+		return og_run_plan(run, err);
+	if (og_convert_needs_names(run->origin->dir, &run->convert, &needs, NULL) != OG_OK || !needs)
+		return og_run_plan(run, err);
+	OG_TRY(og_run_fetch(run, err));
+	run->planned = false;
+	return og_run_plan(run, err);
+}
+
 og_input_facts og_run_facts(const og_run *run)
 {
 	const og_plan *p = run->plan;

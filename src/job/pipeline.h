@@ -36,6 +36,8 @@ og_status og_run_begin(og_run *run, onnxgate *g, const onnxgate_request *q, og_r
 og_status og_run_check_output(const og_run *run, og_error *err) OG_MUST;
 /* Fetches the config and plans the conversion, once. */
 og_status og_run_plan(og_run *run, og_error *err) OG_MUST;
+/* The same for who is about to convert: where config.json leaves the architecture to the tensors' names, the weights are fetched first. */
+og_status og_run_plan_conversion(og_run *run, og_error *err) OG_MUST;
 og_input_facts og_run_facts(const og_run *run);
 /* What the plan and the commit say, into the result. */
 void og_run_describe(og_run *run);

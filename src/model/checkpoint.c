@@ -3,6 +3,7 @@
  * A checkpoint is one weights file, or an index and its shards:
  *
  *     model.safetensors.index.json   {"metadata": {…}, "weight_map": {"tensor": "model-00001-of-00002.safetensors", …}}
+ *     pytorch_model.bin.index.json   the same, with PyTorch's files
  *
  * All tensors are listed file by file and found by name.  An index is a promise: each tensor that it lists must be
  * in the shard that it names.  A tensor that a shard holds and the index does not list is kept (from_pretrained
@@ -19,14 +20,19 @@
 
 #define INDEX_STRING_MAX ((size_t)64 << 10) /* keys and texts; longer than OG_NAME_MAX so that the fault can name the tensor */
 
-static const char *const singles[] = { "model.safetensors" };
-static const char *const indexes[] = { "model.safetensors.index.json" };
-
-/* Weights that people publish and we do not read: to say so instead of "none". */
-static const char *const unread[] = {
-	"pytorch_model.bin", "pytorch_model.bin.index.json", "pytorch_model*.bin", "*.pt", "*.pth", "*.ckpt", "tf_model.h5", "*.h5",
-	"flax_model.msgpack", "*.msgpack", "*.gguf", "*.safetensors", "*.onnx",
+/* In from_pretrained's order: of each row the single file, else the index. */
+static const struct {
+	const char *single, *index, *shards;
+} choices[] = {
+	{ "model.safetensors", "model.safetensors.index.json", "*.safetensors" },
+	{ "pytorch_model.bin", "pytorch_model.bin.index.json", "*.bin" },
 };
+
+/* Weights under other names, to say so instead of "none": those that we read when they are named, and those that we do not. */
+static const char *const readable[] = { "*.safetensors", "pytorch_model*.bin", "*.pt", "*.pth", "*.ckpt", "*.jit", "*.bin" };
+static const char *const unread[] = { "tf_model.h5", "*.h5", "flax_model.msgpack", "*.msgpack", "*.gguf", "*.onnx" };
+/* What stands beside weights and is none: a trainer's records. */
+static const char *const records[] = { "training_args.bin", "optimizer.*", "scheduler.*", "rng_state*", "scaler.*" };
 
 struct og_checkpoint {
 	og_arena *arena;
@@ -58,49 +64,64 @@ typedef struct shard_index {
 
 /* ---- which files ---------------------------------------------------------------------------------------- */
 
-static const char *first_listed(const char *const *wanted, size_t nwanted, const char *const *names, size_t n)
+static bool listed(const char *wanted, const char *const *names, size_t n)
 {
-	for (size_t i = 0; i < nwanted; i++)
-		for (size_t k = 0; k < n; k++)
-			if (og_streq(wanted[i], names[k]))
-				return wanted[i];
-	return NULL;
+	for (size_t k = 0; k < n; k++)
+		if (og_streq(wanted, names[k]))
+			return true;
+	return false;
 }
 
 og_weights_choice og_weights_choose(const char *const *names, size_t n)
 {
-	og_weights_choice c = { .single = first_listed(singles, OG_COUNT(singles), names, n) };
-	if (!c.single)
-		c.index = first_listed(indexes, OG_COUNT(indexes), names, n);
+	og_weights_choice c = { 0 };
+	for (size_t i = 0; i < OG_COUNT(choices) && !c.single && !c.index; i++) {
+		if (listed(choices[i].single, names, n))
+			c.single = choices[i].single;
+		else if (listed(choices[i].index, names, n))
+			c = (og_weights_choice){ .index = choices[i].index, .shards = choices[i].shards };
+	}
 	return c;
 }
 
-/* A folder of nothing that we read. */
-static og_status only_this(const char *dir, const char *name, og_error *err)
+static bool matches(const char *const *patterns, size_t n, const char *name)
 {
-	const char *why = "is not read";
-	const char *hint = "save it as safetensors: AutoModel.from_pretrained(DIR).save_pretrained(DIR, safe_serialization=True); "
-					   "on the Hub look under refs/pr/ for a converted revision";
-	if (og_ends_with(name, ".safetensors")) {
-		why = "is no name that from_pretrained loads";
-		hint = "name the file itself, or rename it to model.safetensors";
-	} else if (og_ends_with(name, ".onnx")) {
-		why = "is a graph and no checkpoint";
-		hint = "name the .onnx file itself";
-	}
-	(void)og_fail(err, ONNXGATE_UNSUPPORTED, "%s: expected %s or %s, found only %s, which %s", dir, singles[0], indexes[0], name, why);
-	og_error_hint(err, "%s", hint);
-	return ONNXGATE_UNSUPPORTED;
+	for (size_t i = 0; i < n; i++)
+		if (og_glob(patterns[i], name))
+			return true;
+	return false;
 }
 
-/* NOT_FOUND, or UNSUPPORTED when the folder holds weights of another kind. */
+/* The first name, in the order of the patterns, that is no record of a trainer; NULL: none. */
+static const char *first_match(const char *const *patterns, size_t n, const og_dirlist *l)
+{
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < l->n; k++)
+			if (og_glob(patterns[i], l->names[k]) && !matches(records, OG_COUNT(records), l->names[k]))
+				return l->names[k];
+	return NULL;
+}
+
+#define LOOKED_FOR "model.safetensors, pytorch_model.bin and their .index.json"
+
+/* NOT_FOUND, or UNSUPPORTED when the folder holds weights of another name or kind. */
 static og_status no_weights(const char *dir, const og_dirlist *l, og_error *err)
 {
-	for (size_t i = 0; i < OG_COUNT(unread); i++)
-		for (size_t k = 0; k < l->n; k++)
-			if (og_glob(unread[i], l->names[k]))
-				return only_this(dir, l->names[k], err);
-	return og_fail(err, ONNXGATE_NOT_FOUND, "%s: no weights: looked for %s and %s", dir, singles[0], indexes[0]);
+	const char *name = first_match(readable, OG_COUNT(readable), l);
+	if (name) {
+		(void)og_fail(err, ONNXGATE_UNSUPPORTED, "%s: no weights under a name that from_pretrained loads, but %s: looked for " LOOKED_FOR, dir, name);
+		og_error_hint(err, "name the file itself: %s/%s", dir, name);
+	} else if ((name = first_match(unread, OG_COUNT(unread), l))) {
+		bool graph = og_ends_with(name, ".onnx");
+		(void)og_fail(err, ONNXGATE_UNSUPPORTED, "%s: looked for " LOOKED_FOR ", found only %s, which %s", dir, name,
+			graph ? "is a graph and no checkpoint" : "is not read");
+		og_error_hint(err, "%s", graph ? "name the .onnx file itself" :
+			"save it as safetensors: AutoModel.from_pretrained(DIR).save_pretrained(DIR, safe_serialization=True); "
+			"on the Hub look under refs/pr/ for a converted revision");
+	} else {
+		return og_fail(err, ONNXGATE_NOT_FOUND, "%s: no weights: looked for " LOOKED_FOR, dir);
+	}
+	return ONNXGATE_UNSUPPORTED;
 }
 
 /* ---- the index ------------------------------------------------------------------------------------------ */
@@ -219,15 +240,20 @@ static void shard_index_done(shard_index *x)
 	*x = (shard_index){ 0 };
 }
 
+static og_status open_file(const og_opener *how, const char *path, og_source **out, og_error *err)
+{
+	return how ? how->open(how->arg, path, out, err) : og_source_open(path, out, err);
+}
+
 /* x->promises is to be released with shard_index_done(), also on failure; the rest lives in the arena. */
-static og_status shard_index_read(const char *path, og_arena *arena, shard_index *x, og_error *err)
+static og_status shard_index_read(const og_opener *how, const char *path, og_arena *arena, shard_index *x, og_error *err)
 {
 	og_auto(og_source) *s = NULL;
 	og_auto(og_jscan) *j = NULL;
 	*x = (shard_index){ .arena = arena, .name = path, .file_seen = og_strmap_new(arena), .tensor_seen = og_strmap_new(arena) };
 	if (!x->file_seen || !x->tensor_seen)
 		return og_fail_nomem(err);
-	OG_TRY(og_source_open(path, &s, err));
+	OG_TRY(open_file(how, path, &s, err));
 	if (s->size > OG_JSON_BYTES_MAX)
 		return og_fail(err, ONNXGATE_FORMAT, "%s: expected at most %u bytes of index, found %" PRIu64, path, OG_JSON_BYTES_MAX, s->size);
 	OG_TRY(og_jscan_open(s, 0, s->size, INDEX_STRING_MAX, OG_JSON_DEPTH_MAX, &j, err));
@@ -238,8 +264,13 @@ static og_status shard_index_read(const char *path, og_arena *arena, shard_index
 
 og_status og_shard_names(const char *index_path, og_arena *arena, const char ***names, size_t *n, og_error *err)
 {
+	return og_shard_names_with(NULL, index_path, arena, names, n, err);
+}
+
+og_status og_shard_names_with(const og_opener *how, const char *index_path, og_arena *arena, const char ***names, size_t *n, og_error *err)
+{
 	shard_index x;
-	og_status s = shard_index_read(index_path, arena, &x, err);
+	og_status s = shard_index_read(how, index_path, arena, &x, err);
 	if (s == OG_OK) {
 		*names = x.files;
 		*n = x.nfiles;
@@ -260,13 +291,13 @@ static og_status checkpoint_new(size_t nfiles, og_checkpoint **out, og_error *er
 	return OG_OK;
 }
 
-static og_status add_file(og_checkpoint *c, const char *path, og_error *err)
+static og_status add_file(og_checkpoint *c, const og_opener *how, const char *path, og_error *err)
 {
 	og_auto(og_source) *s = NULL;
 	char *kept = og_arena_strdup(c->arena, path);
 	if (!kept)
 		return og_fail_nomem(err);
-	OG_TRY(og_source_open(path, &s, err));
+	OG_TRY(open_file(how, path, &s, err));
 	OG_TRY(og_reader_open(s, &c->readers[c->nfiles], err));
 	(void)og_steal(&s); /* the reader's now */
 	c->paths[c->nfiles++] = kept;
@@ -318,7 +349,7 @@ static og_status check_promises(const og_checkpoint *c, const shard_index *x, og
 	return OG_OK;
 }
 
-static og_status open_shards(const shard_index *x, const char *dir, og_checkpoint **out, og_error *err)
+static og_status open_shards(const shard_index *x, const og_opener *how, const char *dir, og_checkpoint **out, og_error *err)
 {
 	og_auto(og_checkpoint) *c = NULL;
 	OG_TRY(checkpoint_new(x->nfiles, &c, err));
@@ -326,7 +357,7 @@ static og_status open_shards(const shard_index *x, const char *dir, og_checkpoin
 		og_autofree char *path = og_path_join(dir, x->files[i]);
 		if (!path)
 			return og_fail_nomem(err);
-		og_status s = add_file(c, path, err);
+		og_status s = add_file(c, how, path, err);
 		if (s == ONNXGATE_NOT_FOUND)
 			return og_fail(err, s, "%s: shard %s of %zu is listed and absent", x->name, x->files[i], x->nfiles);
 		OG_TRY(s);
@@ -340,27 +371,32 @@ static og_status open_shards(const shard_index *x, const char *dir, og_checkpoin
 	return OG_OK;
 }
 
-static og_status open_index(const char *path, og_checkpoint **out, og_error *err)
+static og_status open_index(const og_opener *how, const char *path, og_checkpoint **out, og_error *err)
 {
 	og_auto(og_arena) *arena = og_arena_new();
 	og_autofree char *dir = og_path_dir(path);
 	shard_index x = { 0 };
 	if (!arena || !dir)
 		return og_fail_nomem(err);
-	og_status s = shard_index_read(path, arena, &x, err);
+	og_status s = shard_index_read(how, path, arena, &x, err);
 	if (s == OG_OK)
-		s = open_shards(&x, dir, out, err);
+		s = open_shards(&x, how, dir, out, err);
 	shard_index_done(&x);
 	return s;
 }
 
 og_status og_checkpoint_open_file(const char *path, og_checkpoint **out, og_error *err)
 {
+	return og_checkpoint_open_with(NULL, path, out, err);
+}
+
+og_status og_checkpoint_open_with(const og_opener *how, const char *path, og_checkpoint **out, og_error *err)
+{
 	og_auto(og_checkpoint) *c = NULL;
 	if (og_ends_with(path, ".index.json"))
-		return open_index(path, out, err);
+		return open_index(how, path, out, err);
 	OG_TRY(checkpoint_new(1, &c, err));
-	OG_TRY(add_file(c, path, err));
+	OG_TRY(add_file(c, how, path, err));
 	OG_TRY(gather(c, err));
 	c->format = c->readers[0]->format->name;
 	*out = og_steal(&c);
@@ -378,6 +414,13 @@ og_status og_checkpoint_open(const char *dir, og_checkpoint **out, og_error *err
 	OG_TRY(s);
 	og_autofree char *path = og_path_join(dir, name);
 	return path ? og_checkpoint_open_file(path, out, err) : og_fail_nomem(err);
+}
+
+og_status og_checkpoint_check(const og_checkpoint *c, const og_context *ctx, og_error *err)
+{
+	for (size_t i = 0; i < c->nfiles; i++)
+		OG_TRY(og_reader_check(c->readers[i], ctx, err));
+	return OG_OK;
 }
 
 void og_checkpoint_free(og_checkpoint *c)
@@ -422,6 +465,16 @@ size_t og_checkpoint_files(const og_checkpoint *c, const char *const **paths)
 {
 	*paths = c->paths;
 	return c->nfiles;
+}
+
+size_t og_checkpoint_file_of(const og_checkpoint *c, size_t i)
+{
+	return i < c->count ? c->file_of[i] : 0;
+}
+
+const og_reader *og_checkpoint_reader(const og_checkpoint *c, size_t file)
+{
+	return file < c->nfiles ? c->readers[file] : NULL;
 }
 
 const og_pair *og_checkpoint_metadata(const og_checkpoint *c, size_t *n)

@@ -9,6 +9,9 @@
 
 #include <float.h>
 
+#define PAD_MIN 8
+#define PAD_MAX 1024
+
 /* ---- activations: transformers.activations.ACT2CLS ---- */
 
 static const struct act_name {
@@ -351,6 +354,38 @@ og_status og_config_read(const og_json *doc, const og_field *fields, const og_in
 		s = og_fail(err, s, "config.json: %s", r.faults.failed ? "many faults" : og_buf_cstr(&r.faults));
 	og_buf_done(&r.faults);
 	return s == OG_OK ? collect_unknown(doc, fields, inert, arena, unknown, err) : s;
+}
+
+/* ---- where the weights know better ---- */
+
+bool og_config_may_yield(const og_field *f)
+{
+	return f->kind == OG_FIELD_LABELS || (f->kind == OG_FIELD_DIM && f->padded);
+}
+
+/* Rows that reach the next multiple of 8, 16, … 1024: what pad_to_multiple_of and the trainers on several processors do. */
+static bool is_padding(int64_t said, int64_t has)
+{
+	for (int64_t m = PAD_MIN; m <= PAD_MAX; m *= 2)
+		if (has > said && has - said < m && has % m == 0)
+			return true;
+	return false;
+}
+
+bool og_config_yields(const og_field *f, int64_t said, int64_t has)
+{
+	return f->kind == OG_FIELD_LABELS ? has >= 1 && has <= OG_DIM_MAX : og_config_may_yield(f) && is_padding(said, has);
+}
+
+og_said_labels og_config_said_labels(const og_json *doc)
+{
+	og_said_labels s = { -1, -1 };
+	og_json *names = og_json_get(doc, "id2label"), *n = og_json_get(doc, "num_labels");
+	if (names && json_object_is_type(names, json_type_object))
+		s.id2label = json_object_object_length(names);
+	if (n && json_object_is_type(n, json_type_int))
+		s.num_labels = json_object_get_int64(n);
+	return s;
 }
 
 const char *og_config_keys_of(const og_field *fields, const void *config, int64_t v, og_arena *arena)

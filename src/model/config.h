@@ -32,6 +32,7 @@ typedef struct og_field {
 	int64_t whole;    /* default of DIM, FLAG, LABELS; index of CHOICE */
 	double real;      /* default of REAL */
 	int64_t max;      /* of DIM; 0: OG_DIM_MAX */
+	bool padded;      /* of DIM: weights may hold more, as padding */
 	const char *text; /* ONLY: the one JSON value that is done; CHOICE: "absolute relative_key"; ACT: default spelling */
 } og_field;
 
@@ -41,6 +42,9 @@ typedef struct og_field {
 #define OG_DIM_OR(type, member, key_, value) { .kind = OG_FIELD_DIM, .key = (key_), .at = OG_AT_(type, member, int64_t), .optional = true, .whole = (value) }
 #define OG_LAYERS(type, member, key_) { .kind = OG_FIELD_DIM, .key = (key_), .at = OG_AT_(type, member, int64_t), .max = OG_LAYERS_MAX }
 #define OG_LAYERS_OR(type, member, key_, value) { .kind = OG_FIELD_DIM, .key = (key_), .at = OG_AT_(type, member, int64_t), .max = OG_LAYERS_MAX, \
+	.optional = true, .whole = (value) }
+/* The size of a table that training often pads: see og_config_yields(). */
+#define OG_VOCAB_OR(type, member, key_, value) { .kind = OG_FIELD_DIM, .key = (key_), .at = OG_AT_(type, member, int64_t), .padded = true, \
 	.optional = true, .whole = (value) }
 #define OG_REAL_OR(type, member, key_, value) { .kind = OG_FIELD_REAL, .key = (key_), .at = OG_AT_(type, member, double), .optional = true, .real = (value) }
 #define OG_FLAG_OR(type, member, key_, value) { .kind = OG_FIELD_FLAG, .key = (key_), .at = OG_AT_(type, member, bool), .optional = true, .whole = (value) }
@@ -67,6 +71,21 @@ og_status og_config_read(const og_json *doc, const og_field *fields, const og_in
 typedef enum og_fate { OG_FATE_STRUCTURAL, OG_FATE_ONLY, OG_FATE_INERT, OG_FATE_REFUSED, OG_FATE_UNKNOWN } og_fate;
 /* What happens to a key, and why (a borrowed sentence). */
 og_fate og_config_fate(const og_field *fields, const og_inert *inert, const char *key, const char **why);
+
+/* ---- where the weights know better ----
+ *
+ * Two kinds of keys do not have the last word about a size, since what the graph computes does not hang on them:
+ *   LABELS        the number of classes is the number of rows that the classifier has, at any rate
+ *   padded DIM    a vocabulary's table may be longer, up to a multiple of a power of two: no token id reaches the rest
+ * Which dims of which weights are meant is for the description to show (convert/settle.c). */
+bool og_config_may_yield(const og_field *f);
+bool og_config_yields(const og_field *f, int64_t said, int64_t has);
+
+/* How many classes a document names, each in its way; -1: it does not say. */
+typedef struct og_said_labels {
+	int64_t id2label, num_labels;
+} og_said_labels;
+og_said_labels og_config_said_labels(const og_json *doc);
 
 /* "hidden_size 384": the keys of the table whose value is v; "" when none. */
 const char *og_config_keys_of(const og_field *fields, const void *config, int64_t v, og_arena *arena);

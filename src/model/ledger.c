@@ -10,6 +10,7 @@
 
 #define SHOWN_MAX 4       /* faults of one kind that a message spells out */
 #define NEAR_MAX 12       /* edits within which a name counts as a misspelling */
+#define WRAPPERS_MAX 4    /* one inside the other */
 #define COMPARE_STEP (1u << 20)
 
 typedef enum state { OPEN, CLAIMED, TIED, IGNORED, UNEXPECTED } state;
@@ -29,7 +30,10 @@ struct og_ledger {
 	og_arena *arena;
 	const og_checkpoint *checkpoint;
 	const char *base_prefix;
-	bool has_prefix;
+	bool has_prefix, base_only;
+	const char *outside; /* why tensors outside the base model are ignored; NULL: they are not */
+	size_t wrapped;      /* letters taken off the front of every name */
+	const char *wrapper_note;
 	const og_field *fields;
 	const void *config;
 	entry *entries;
@@ -42,9 +46,31 @@ struct og_ledger {
 	size_t nties, ties_cap;
 };
 
+/* A wrapper counts when every name has it: one of them without it, and the prefix is a part of the names. */
+static og_status find_wrapper(og_ledger *l, og_error *err)
+{
+	for (int round = 0; round < WRAPPERS_MAX; round++) {
+		const char *wrapper = NULL, *whose = NULL;
+		const og_tensor *t;
+		bool all = true;
+		for (size_t i = 0; all && (t = og_checkpoint_next(l->checkpoint, &i));) {
+			wrapper = wrapper ? wrapper : og_name_wrapper(t->name + l->wrapped, &whose);
+			all = wrapper && og_starts_with(t->name + l->wrapped, wrapper) && t->name[l->wrapped + strlen(wrapper)];
+		}
+		if (!all || !wrapper)
+			return OG_OK;
+		l->wrapped += strlen(wrapper);
+		l->wrapper_note = l->wrapper_note ? og_arena_printf(l->arena, "%s; %s (%s) too", l->wrapper_note, wrapper, whose)
+		                                  : og_arena_printf(l->arena, "every tensor's name begins with %s (%s), which was taken off", wrapper, whose);
+		if (!l->wrapper_note)
+			return og_fail_nomem(err);
+	}
+	return OG_OK;
+}
+
 static og_status enter(og_ledger *l, const og_tensor *t, og_error *err)
 {
-	const char *name = og_name_modern(l->arena, t->name);
+	const char *name = og_name_modern(l->arena, t->name + l->wrapped);
 	uint64_t *slot = name ? og_strmap_slot(l->by_name, name) : NULL;
 	if (!slot)
 		return og_fail_nomem(err);
@@ -71,9 +97,13 @@ og_status og_ledger_new(og_arena *arena, const og_checkpoint *checkpoint, const 
 		return og_fail_nomem(err);
 	const og_tensor *t;
 	const char *dotted = base_prefix ? og_arena_printf(arena, "%s.", base_prefix) : NULL;
+	if (base_prefix && !dotted)
+		return og_fail_nomem(err);
+	if (checkpoint)
+		OG_TRY(find_wrapper(l, err));
 	for (size_t i = 0; checkpoint && (t = og_checkpoint_next(checkpoint, &i));) {
 		OG_TRY(enter(l, t, err));
-		l->has_prefix = l->has_prefix || (dotted && og_starts_with(t->name, dotted));
+		l->has_prefix = l->has_prefix || (dotted && og_starts_with(t->name + l->wrapped, dotted));
 	}
 	*out = l;
 	return OG_OK;
@@ -82,6 +112,37 @@ og_status og_ledger_new(og_arena *arena, const og_checkpoint *checkpoint, const 
 const char *og_ledger_scope(const og_ledger *l, const char *scope)
 {
 	return og_streq(scope, l->base_prefix) && !l->has_prefix ? "" : scope;
+}
+
+bool og_ledger_prefixed(const og_ledger *l)
+{
+	return l->base_prefix && l->has_prefix;
+}
+
+/* Without its base prefix, if it bears it. */
+static const char *below_prefix(const og_ledger *l, const char *name)
+{
+	size_t n = og_ledger_prefixed(l) ? strlen(l->base_prefix) : 0;
+	return n && og_starts_with(name, l->base_prefix) && name[n] == '.' ? name + n + 1 : NULL;
+}
+
+bool og_ledger_knows(const og_ledger *l, const char *const *marks)
+{
+	size_t found = 0, wanted = 0;
+	while (marks[wanted])
+		wanted++;
+	for (size_t i = 0; i < l->nentries; i++) {
+		const char *name = og_ledger_prefixed(l) ? below_prefix(l, l->entries[i].name) : l->entries[i].name;
+		for (size_t k = 0; name && k < wanted; k++)
+			found += og_streq(name, marks[k]);
+	}
+	return wanted && found == wanted;
+}
+
+void og_ledger_base_only(og_ledger *l, const char *why)
+{
+	l->base_only = true;
+	l->outside = og_ledger_prefixed(l) ? why : NULL;
 }
 
 /* ---- ties ---- */
@@ -166,17 +227,48 @@ const og_claim *og_ledger_claims(const og_ledger *l, size_t *n)
 
 /* ---- the check ---- */
 
+/* The same elements of one file, whoever names them. */
+static bool same_place(const og_tensor *a, const og_tensor *b)
+{
+	bool same = a->source == b->source && a->offset == b->offset && a->swapped == b->swapped;
+	for (int i = 0; same && i < a->rank; i++)
+		same = a->dims[i] < 2 || a->strides[i] == b->strides[i];
+	return same;
+}
+
+/* The dims of both in a's order of the file, which is the fast one to read it in; that they are compared in another order does not matter. */
+static void sort_dims(og_tensor *a, og_tensor *b)
+{
+	for (int i = 1; i < a->rank; i++)
+		for (int k = i; k > 0 && a->strides[k - 1] < a->strides[k]; k--)
+			for (int side = 0; side < 2; side++) {
+				og_tensor *t = side ? b : a;
+				int64_t dim = t->dims[k], stride = t->strides[k];
+				t->dims[k] = t->dims[k - 1];
+				t->strides[k] = t->strides[k - 1];
+				t->dims[k - 1] = dim;
+				t->strides[k - 1] = stride;
+			}
+}
+
 static og_status same_bytes(const og_tensor *a, const og_tensor *b, bool *same, og_error *err)
 {
 	*same = a->dtype == b->dtype && a->size == b->size && a->rank == b->rank && memcmp(a->dims, b->dims, (size_t)a->rank * sizeof(a->dims[0])) == 0;
+	if (!*same || same_place(a, b))
+		return OG_OK;
 	og_autofree uint8_t *buf = og_array_alloc(2, COMPARE_STEP);
 	if (!buf)
 		return og_fail_nomem(err);
-	for (uint64_t k = 0; *same && k < a->size; k += COMPARE_STEP) {
-		size_t n = a->size - k < COMPARE_STEP ? (size_t)(a->size - k) : COMPARE_STEP;
-		OG_TRY(og_source_read(a->source, a->offset + k, buf, n, err));
-		OG_TRY(og_source_read(b->source, b->offset + k, buf + COMPARE_STEP, n, err));
-		*same = memcmp(buf, buf + COMPARE_STEP, n) == 0;
+	og_tensor x = *a, y = *b;
+	unsigned bits = og_dtype_bits(a->dtype);
+	uint64_t all = og_tensor_elements(a), step = (uint64_t)COMPARE_STEP * 8 / (bits ? bits : 8);
+	step -= step % 8; /* whole bytes of any type */
+	sort_dims(&x, &y);
+	for (uint64_t k = 0; *same && k < all; k += step) {
+		uint64_t n = all - k < step ? all - k : step, bytes = 0;
+		OG_TRY(og_tensor_read(&x, k, n, buf, err));
+		OG_TRY(og_tensor_read(&y, k, n, buf + COMPARE_STEP, err));
+		*same = og_dtype_bytes(a->dtype, n, &bytes) && memcmp(buf, buf + COMPARE_STEP, bytes) == 0;
 	}
 	return OG_OK;
 }
@@ -208,6 +300,10 @@ static void settle(og_ledger *l, const og_ignore *ignore)
 				e->state = IGNORED;
 				e->why = g->why;
 			}
+		if (e->state == UNEXPECTED && l->outside && !below_prefix(l, e->name)) {
+			e->state = IGNORED;
+			e->why = l->outside;
+		}
 	}
 }
 
@@ -216,10 +312,11 @@ static const char *nearest(const og_ledger *l, const char *name)
 	const char *best = NULL;
 	size_t distance = NEAR_MAX;
 	for (size_t i = 0; i < l->nentries && i < 10000; i++) {
-		size_t d = l->entries[i].state == UNEXPECTED ? og_name_distance(name, l->entries[i].name, distance) : distance;
+		const entry *e = &l->entries[i];
+		size_t d = e->state == UNEXPECTED || (e->state == IGNORED && e->why == l->outside) ? og_name_distance(name, e->name, distance) : distance;
 		if (d < distance) {
 			distance = d;
-			best = l->entries[i].tensor->name;
+			best = e->tensor->name;
 		}
 	}
 	return best;
@@ -270,14 +367,25 @@ static og_status report_wrong(og_ledger *l, og_error *err)
 	og_auto_buf text;
 	og_buf_init(&text, 4096);
 	size_t n = 0;
-	for (size_t i = 0; i < l->nclaims; i++)
-		if (l->claims[i].wrong && n++ < SHOWN_MAX) {
-			og_buf_str(&text, n > 1 ? "; " : "");
-			show_wrong(l, &text, &l->claims[i]);
-		}
+	bool dims = false; /* wrong in shape, and not only no floating point */
+	for (size_t i = 0; i < l->nclaims; i++) {
+		const og_claim *c = &l->claims[i];
+		if (!c->wrong)
+			continue;
+		dims = dims || !same_shape(c, c->tensor->dims, c->tensor->rank);
+		if (n++ >= SHOWN_MAX)
+			continue;
+		og_buf_str(&text, n > 1 ? "; " : "");
+		show_wrong(l, &text, c);
+	}
 	if (n > SHOWN_MAX)
 		og_buf_printf(&text, "; and %zu more", n - SHOWN_MAX);
-	return n ? og_fail(err, ONNXGATE_MISMATCH, "%s", text.failed ? "many weights do not fit" : og_buf_cstr(&text)) : OG_OK;
+	if (!n)
+		return OG_OK;
+	og_status s = og_fail(err, ONNXGATE_MISMATCH, "%s", text.failed ? "many weights do not fit" : og_buf_cstr(&text));
+	og_error_hint(err, "%s", dims ? "config.json is not that of these weights: take the one that was saved with them, or correct the key"
+	                              : "the weights are quantized or not weights: take a checkpoint of floating point");
+	return s;
 }
 
 static og_status report_names(og_ledger *l, bool allow_unexpected, og_error *err)
@@ -292,7 +400,8 @@ static og_status report_names(og_ledger *l, bool allow_unexpected, og_error *err
 		return og_fail(err, ONNXGATE_CONVERSION, "%zu weights are missing and %zu tensors are unexpected", nm, nu);
 	if (nm) {
 		og_status s = og_fail(err, ONNXGATE_CONVERSION, "%zu weight%s missing: %s", nm, nm == 1 ? " is" : "s are", og_buf_cstr(&missing));
-		og_error_hint(err, "the checkpoint does not hold this task's weights; --task feature-extraction needs no head");
+		og_error_hint(err, "%s", l->base_only ? "the checkpoint is not complete, or config.json is that of another model"
+		                                      : "the checkpoint does not hold this task's weights; --task feature-extraction needs no head");
 		return s;
 	}
 	if (nu && !allow_unexpected) {
@@ -319,7 +428,7 @@ static og_status note_rule(og_ledger *l, const char *why, og_ledger_report *out,
 	const char *first = NULL;
 	for (size_t i = 0; i < l->nentries; i++) {
 		const entry *e = &l->entries[i];
-		if ((e->state != IGNORED && e->state != UNEXPECTED) || e->why != why)
+		if ((e->state != IGNORED && e->state != UNEXPECTED) || !og_streq(e->why, why))
 			continue;
 		n++;
 		first = first ? first : e->tensor->name;
@@ -328,6 +437,15 @@ static og_status note_rule(og_ledger *l, const char *why, og_ledger_report *out,
 		return OG_OK;
 	return add_note(l, out, cap, og_arena_printf(l->arena, "%zu tensor%s ignored (%s): %s%s", n, n == 1 ? "" : "s", why ? why : "unexpected, allowed",
 		first, n > 1 ? ", …" : ""), err);
+}
+
+/* Several patterns may have one reason: it is told once. */
+static bool is_first(const og_ignore *ignore, const og_ignore *g)
+{
+	for (const og_ignore *k = ignore; k < g; k++)
+		if (og_streq(k->why, g->why))
+			return false;
+	return true;
 }
 
 og_status og_ledger_check(og_ledger *l, const og_ignore *ignore, bool allow_unexpected, og_ledger_report *out, og_error *err)
@@ -345,7 +463,10 @@ og_status og_ledger_check(og_ledger *l, const og_ignore *ignore, bool allow_unex
 		out->unexpected += s == UNEXPECTED;
 	}
 	size_t cap = 0;
+	if (l->wrapper_note)
+		OG_TRY(add_note(l, out, &cap, l->wrapper_note, err));
 	for (const og_ignore *g = ignore; g && g->pattern; g++)
-		OG_TRY(note_rule(l, g->why, out, &cap, err));
+		OG_TRY(is_first(ignore, g) ? note_rule(l, g->why, out, &cap, err) : OG_OK);
+	OG_TRY(l->outside ? note_rule(l, l->outside, out, &cap, err) : OG_OK);
 	return note_rule(l, NULL, out, &cap, err);
 }

@@ -5,6 +5,7 @@
  *   tensor:  claimed | tied (bytes equal to its source, else an error) | ignored (why) | unexpected
  *   claim:   found | missing | wrong shape | wrong dtype
  *
+ * Names are compared without what a training wrapper puts before all of them ("module."), and in their modern spelling.
  * All faults are listed at once; a missing name is paired with the nearest unexpected one. */
 #ifndef OG_MODEL_LEDGER_H
 #define OG_MODEL_LEDGER_H
@@ -27,6 +28,13 @@ og_status og_ledger_new(og_arena *arena, const og_checkpoint *checkpoint, const 
 /* The name of a weight scope as this checkpoint has it: base_prefix itself, or "". Others unchanged. */
 const char *og_ledger_scope(const og_ledger *l, const char *scope);
 
+bool og_ledger_prefixed(const og_ledger *l); /* do names begin with the base prefix? Without a checkpoint: yes */
+/* Does the checkpoint hold all of these? marks: names of the base model, below its prefix; ends with NULL. */
+bool og_ledger_knows(const og_ledger *l, const char *const *marks);
+/* Only the base model is taken: what a checkpoint with its prefix holds outside it is ignored, for this reason. As
+ * from_pretrained does when a base class reads the checkpoint of a class with a head. */
+void og_ledger_base_only(og_ledger *l, const char *why);
+
 /* name: absolute. The tensor, or NULL: a fault was noted, and the description may go on. */
 const og_tensor *og_ledger_claim(og_ledger *l, const char *name, const int64_t *dims, int rank, og_error *err);
 /* Declare before the claims: a claim of either name is then one of the source, found under whichever name the checkpoint has.
@@ -36,7 +44,7 @@ const char *og_ledger_resolve(const og_ledger *l, const char *name); /* the sour
 
 typedef struct og_ledger_report {
 	size_t claimed, tied, ignored, unexpected;
-	const char **notes; /* one line per ignored or (allowed) unexpected group, with the rule */
+	const char **notes; /* one line per ignored or (allowed) unexpected group, with the rule; a wrapper that was taken off */
 	size_t nnotes;
 } og_ledger_report;
 /* CONVERSION for missing or unexpected tensors, MISMATCH for shapes and for tied weights that differ. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Names of tensors: the legacy spelling, and nearness for "did you mean". */
+ * Names of tensors: the legacy spelling, what wrappers put before them, and nearness for "did you mean". */
 #include "model/names.h"
 
 #include "base/limits.h"
@@ -17,6 +17,19 @@ const char *og_name_modern(og_arena *a, const char *name)
 			return og_arena_printf(a, "%.*s%s", (int)stem, name, endings[i].now);
 		}
 	return name;
+}
+
+const char *og_name_wrapper(const char *name, const char **whose)
+{
+	static const struct {
+		const char *prefix, *whose;
+	} wrappers[] = { { "module.", "DataParallel or DistributedDataParallel" }, { "_orig_mod.", "torch.compile" } };
+	for (size_t i = 0; i < OG_COUNT(wrappers); i++)
+		if (og_starts_with(name, wrappers[i].prefix)) {
+			*whose = wrappers[i].whose;
+			return wrappers[i].prefix;
+		}
+	return NULL;
 }
 
 size_t og_name_distance(const char *a, const char *b, size_t limit)

@@ -114,9 +114,12 @@ char *og_report_result(const onnxgate_result *r)
 static og_json *tensor(og_doc *d, const onnxgate_tensor_row *t)
 {
 	size_t rank = t->rank < 0 ? 0 : (size_t)t->rank;
-	og_json *o = og_doc_object(d), *shape = og_doc_array(d, rank);
-	for (size_t i = 0; i < rank && i < OG_COUNT(t->dims); i++)
+	og_json *o = og_doc_object(d), *shape = og_doc_array(d, rank), *strides = t->strided ? og_doc_array(d, rank) : NULL;
+	for (size_t i = 0; i < rank && i < OG_COUNT(t->dims); i++) {
 		og_doc_add(d, shape, og_doc_int(d, t->dims[i]));
+		if (strides)
+			og_doc_add(d, strides, og_doc_int(d, t->strides[i]));
+	}
 	set_text(d, o, "name", t->name);
 	set_text(d, o, "dtype", t->dtype);
 	og_doc_set(d, o, "shape", shape);
@@ -124,7 +127,26 @@ static og_json *tensor(og_doc *d, const onnxgate_tensor_row *t)
 	og_doc_set(d, o, "offset", og_doc_size(d, t->offset));
 	og_doc_set(d, o, "size", og_doc_size(d, t->size));
 	set_text(d, o, "sha256", t->sha256);
+	og_doc_set(d, o, "strides", strides);
 	return o;
+}
+
+static og_json *threats(og_doc *d, const onnxgate_inspection *r)
+{
+	if (!r->looked)
+		return NULL;
+	og_json *a = og_doc_array(d, r->nthreats);
+	for (size_t i = 0; i < r->nthreats; i++) {
+		const onnxgate_threat_row *t = &r->threats[i];
+		og_json *o = og_doc_object(d);
+		og_doc_set(d, o, "danger", og_doc_bool(d, t->danger));
+		set_text(d, o, "kind", t->kind);
+		set_text(d, o, "where", t->where);
+		og_doc_set(d, o, "offset", og_doc_size(d, t->offset));
+		set_text(d, o, "text", t->text);
+		og_doc_add(d, a, o);
+	}
+	return a;
 }
 
 static og_json *totals(og_doc *d, const onnxgate_inspection *r)
@@ -157,6 +179,9 @@ char *og_report_inspection(const onnxgate_inspection *r, bool tensors)
 	og_doc_set(&d, o, "totals", totals(&d, r));
 	og_doc_set(&d, o, "metadata", og_doc_pairs(&d, r->metadata, r->nmetadata));
 	og_doc_set(&d, o, "tensors", list);
+	og_doc_set(&d, o, "notes", og_doc_texts(&d, r->notes, r->nnotes));
+	og_doc_set(&d, o, "threats", threats(&d, r));
+	og_doc_set(&d, o, "dangers", r->looked ? og_doc_size(&d, r->ndangers) : NULL);
 	og_doc_set(&d, o, "error", error(&d, &r->error));
 	return og_doc_text(&d, o, true);
 }

@@ -63,31 +63,44 @@ static void put_value(og_buf *text, const og_model *m, og_val v)
 		og_buf_printf(text, "%s%s%s", i ? ", " : "[", og_dim_text(m->dims, x->dims[i]), i == x->rank - 1 ? "]" : "");
 }
 
-static void test_golden__bert_tensors_and_graph(void **state)
+static void put_graph(og_buf *text, const og_model *m)
 {
-	described d = describe("bert");
+	for (size_t i = 0; i < m->main->nnodes; i++) {
+		const og_node *n = m->main->nodes[i];
+		og_buf_printf(text, "%s", n->op);
+		for (size_t k = 0; k < n->nin; k++)
+			put_value(text, m, n->in[k]);
+		og_buf_str(text, " ->");
+		for (size_t k = 0; k < n->nout; k++)
+			put_value(text, m, n->out[k]);
+		og_buf_byte(text, '\n');
+	}
+}
+
+static void expect_tensors_and_graph(const char *type)
+{
+	described d = describe(type);
 	og_auto_buf tensors, graph;
 	char shape[256];
 	size_t n;
-	(void)state;
 	og_buf_init(&tensors, 1 << 20);
 	og_buf_init(&graph, 1 << 20);
 	const og_claim *c = og_ledger_claims(d.ledger, &n);
 	for (size_t i = 0; i < n; i++)
 		og_buf_printf(&tensors, "%s %s\n", c[i].name, og_dims_show(c[i].dims, c[i].rank, shape, sizeof(shape)));
-	expect_text(golden("bert", "tensors.txt"), &tensors);
-	const og_graph *g = d.models[0]->main;
-	for (size_t i = 0; i < g->nnodes; i++) {
-		og_buf_printf(&graph, "%s", g->nodes[i]->op);
-		for (size_t k = 0; k < g->nodes[i]->nin; k++)
-			put_value(&graph, d.models[0], g->nodes[i]->in[k]);
-		og_buf_str(&graph, " ->");
-		for (size_t k = 0; k < g->nodes[i]->nout; k++)
-			put_value(&graph, d.models[0], g->nodes[i]->out[k]);
-		og_buf_byte(&graph, '\n');
-	}
-	expect_text(golden("bert", "graph.txt"), &graph);
+	expect_text(golden(type, "tensors.txt"), &tensors);
+	put_graph(&graph, d.models[0]);
+	expect_text(golden(type, "graph.txt"), &graph);
 	og_arena_free(d.arena);
+}
+
+static void test_golden__tensors_and_graph_of_every_architecture(void **state)
+{
+	size_t n;
+	const og_arch *const *all = og_arch_all(&n);
+	(void)state;
+	for (size_t i = 0; i < n; i++)
+		expect_tensors_and_graph(all[i]->model_type);
 }
 
 /* ---- the numbers ---- */
@@ -141,62 +154,81 @@ static og_array input(const char *text, const char *name, int64_t batch, og_aren
 	return (og_array){ name, OG_I64, 2, { batch, (int64_t)n / batch }, p, n * sizeof(*p) };
 }
 
-static void test_golden__bert_numbers_are_those_of_transformers(void **state)
+static void expect_near(const char *type, const og_array *out, const double *want, size_t n)
 {
-	described d = describe("bert");
-	size_t n, nout, wanted;
-	const toy_weight *w = weights_of(&d, 0, &n);
-	og_checkpoint *c = toy_checkpoint(w, n);
-	og_runtime *r = toy_runtime(0);
+	double scale = 0, worst = 0;
+	assert_int_equal(out->size, n * sizeof(float));
+	for (size_t i = 0; i < n; i++) {
+		scale = fmax(scale, fabs(want[i]));
+		worst = fmax(worst, fabs((double)((const float *)out->data)[i] - want[i]));
+	}
+	if (!(worst <= 1e-5 * scale))
+		fail_msg("%s: largest error %g of scale %g", type, worst, scale);
+}
+
+static void expect_numbers(og_runtime *r, const char *type)
+{
+	described d = describe(type);
+	size_t n, nout;
 	static double want[512];
 	og_error err = { 0 };
 	og_auto_buf text;
-	(void)state;
-	og_checkpoint_free(c);
-	if (convert("bert", d.arena, &err) != OG_OK)
-		fail_msg("%s", err.message);
+	const toy_weight *w = weights_of(&d, 0, &n);
+	og_checkpoint_free(toy_checkpoint(w, n));
+	if (convert(type, d.arena, &err) != OG_OK)
+		fail_msg("%s: %s", type, err.message);
 	og_buf_init(&text, 1 << 20);
-	assert_int_equal(og_file_read(golden("bert", "outputs.txt"), 1 << 20, &text, NULL), OG_OK);
+	assert_int_equal(og_file_read(golden(type, "outputs.txt"), 1 << 20, &text, NULL), OG_OK);
 	const char *t = og_buf_cstr(&text);
 	og_array in[3] = { input(t, "input_ids", 2, d.arena), input(t, "attention_mask", 2, d.arena), input(t, "token_type_ids", 2, d.arena) }, *out;
 	og_session *s = toy_session(r, scratch("out/model.onnx"));
 	if (og_session_run(s, in, 3, d.arena, &out, &nout, &err) != OG_OK)
-		fail_msg("%s", err.message);
-	wanted = numbers(t, "logits", want, 512);
-	assert_int_equal(out[0].size, wanted * sizeof(float));
-	double scale = 0, worst = 0;
-	for (size_t i = 0; i < wanted; i++) {
-		scale = fmax(scale, fabs(want[i]));
-		worst = fmax(worst, fabs((double)((const float *)out[0].data)[i] - want[i]));
-	}
-	if (!(worst <= 1e-5 * scale))
-		fail_msg("largest error %g of scale %g", worst, scale);
+		fail_msg("%s: %s", type, err.message);
+	expect_near(type, &out[0], want, numbers(t, "logits", want, 512));
 	og_session_free(s);
-	og_runtime_free(r);
 	og_arena_free(d.arena);
 }
 
-/* The bias stands twice in old files; when the two differ, nobody can know which is right. */
-static void test_golden__bert_decoder_bias_must_equal_the_bias(void **state)
+static void test_golden__numbers_are_those_of_transformers(void **state)
 {
-	described d = describe("bert");
+	og_runtime *r = toy_runtime(0);
 	size_t n;
+	const og_arch *const *all = og_arch_all(&n);
+	(void)state;
+	for (size_t i = 0; i < n; i++)
+		expect_numbers(r, all[i]->model_type);
+	og_runtime_free(r);
+}
+
+/* The bias stands twice in old files; when the two differ, nobody can know which is right. */
+static void expect_bias_conflict(const char *type, const char *alias, const char *source)
+{
+	described d = describe(type);
+	size_t n;
+	char wanted[256];
 	toy_weight *w = weights_of(&d, 1, &n);
 	og_error err = { 0 };
-	(void)state;
-	w[n] = (toy_weight){ .name = "cls.predictions.decoder.bias", .rank = 1, .dims = { 13 } };
+	w[n] = (toy_weight){ .name = alias, .rank = 1, .dims = { 13 } };
 	og_checkpoint_free(toy_checkpoint(w, n + 1));
-	assert_int_equal(convert("bert", d.arena, &err), ONNXGATE_MISMATCH);
-	assert_non_null(strstr(err.message, "cls.predictions.decoder.bias is tied to cls.predictions.bias"));
+	assert_int_equal(convert(type, d.arena, &err), ONNXGATE_MISMATCH);
+	snprintf(wanted, sizeof(wanted), "%s is tied to %s", alias, source);
+	assert_non_null(strstr(err.message, wanted));
 	og_arena_free(d.arena);
+}
+
+static void test_golden__decoder_bias_must_equal_the_bias(void **state)
+{
+	(void)state;
+	expect_bias_conflict("albert", "predictions.decoder.bias", "predictions.bias");
+	expect_bias_conflict("bert", "cls.predictions.decoder.bias", "cls.predictions.bias");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_golden__bert_tensors_and_graph),
-		SCRATCH_TEST(test_golden__bert_numbers_are_those_of_transformers),
-		SCRATCH_TEST(test_golden__bert_decoder_bias_must_equal_the_bias),
+		cmocka_unit_test(test_golden__tensors_and_graph_of_every_architecture),
+		SCRATCH_TEST(test_golden__numbers_are_those_of_transformers),
+		SCRATCH_TEST(test_golden__decoder_bias_must_equal_the_bias),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -121,6 +121,32 @@ static void test_tmpfile__the_dead_are_cleared_away(void **state)
 	assert_int_equal(scratch_count(scratch_dir), 3);
 }
 
+static void test_tmpfile__unlinked_has_no_name(void **state)
+{
+	struct stat st;
+	og_dirlist l = { NULL, 0 };
+	og_error err = { 0 };
+	char text[4] = "";
+	int fd = -1;
+	(void)state;
+	setenv("TMPDIR", scratch_dir, 1);
+	assert_int_equal(og_file_unlinked(&fd, &err), OG_OK);
+	assert_int_equal(og_pwrite_all(fd, "abc", 3, 0, "x", &err), OG_OK);
+	assert_int_equal(pread(fd, text, 3, 0), 3);
+	assert_string_equal(text, "abc");
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(st.st_nlink, 0);
+	assert_int_equal(og_dir_list(scratch_dir, &l, NULL), OG_OK);
+	assert_int_equal(l.n, 0);
+	og_dirlist_done(&l);
+	close(fd);
+	setenv("TMPDIR", scratch("none"), 1);
+	assert_int_equal(og_file_unlinked(&fd, &err), ONNXGATE_IO);
+	assert_non_null(strstr(err.message, "/none"));
+	assert_int_equal(fd, -1);
+	unsetenv("TMPDIR");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -131,6 +157,7 @@ int main(void)
 		SCRATCH_TEST(test_tmpfile__mode_follows_the_umask),
 		SCRATCH_TEST(test_tmpfile__a_target_without_folder_is_in_this_one),
 		SCRATCH_TEST(test_tmpfile__the_dead_are_cleared_away),
+		SCRATCH_TEST(test_tmpfile__unlinked_has_no_name),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -96,15 +96,18 @@ static void times(const double *x, int weight, int bias, int rows, double *y)
 
 /* ---- attention ---- */
 
-typedef enum relative { NONE, KEY, KEY_QUERY } relative;
+typedef enum relative { NONE, KEY, KEY_QUERY, PLAIN_KEY, PLAIN_KEY_QUERY } relative; /* PLAIN: their scores are not scaled */
 
 static double score(const double *q, const double *k, int i, int j, relative form, double scale)
 {
 	const float *at = &w[DISTANCES][(i - j + S - 1) * D];
-	double s = 0;
-	for (int c = 0; c < D; c++)
-		s += q[c] * k[c] + (form != NONE ? q[c] * (double)at[c] : 0) + (form == KEY_QUERY ? k[c] * (double)at[c] : 0);
-	return s * scale;
+	bool queries = form != NONE, keys = form == KEY_QUERY || form == PLAIN_KEY_QUERY;
+	double s = 0, far = 0;
+	for (int c = 0; c < D; c++) {
+		s += q[c] * k[c];
+		far += (queries ? q[c] * (double)at[c] : 0) + (keys ? k[c] * (double)at[c] : 0);
+	}
+	return form == PLAIN_KEY || form == PLAIN_KEY_QUERY ? s * scale + far : (s + far) * scale;
 }
 
 static void reference_attention(relative form, double scale, bool masked, double *out)
@@ -133,15 +136,20 @@ static void reference_attention(relative form, double scale, bool masked, double
 	}
 }
 
-static og_val attention(og_build *b, og_val x, og_val mask, og_val distances, bool key_too, double scale)
+static og_val attention(og_build *b, og_val x, og_val mask, og_relative_o far, double scale)
 {
-	og_attn_o o = { .q = "q", .k = "k", .v = "v", .o = "o", .heads = N, .mask = mask, .scale = scale };
-	o.relative = (og_relative_o){ .distances = distances, .table = "distances.weight", .rows = TABLE, .key_too = key_too };
-	return og_attention(b, x, o);
+	far.table = "distances.weight";
+	far.rows = TABLE;
+	return og_attention(b, x, (og_attn_o){ .q = "q", .k = "k", .v = "v", .o = "o", .heads = N, .mask = mask, .scale = scale, .relative = far });
 }
 
 static void test_blocks__attention(void **state)
 {
+	static const struct {
+		relative form;
+		bool masked;
+		double scale; /* 0: the ordinary one */
+	} rows[] = { { NONE, false, 0 }, { NONE, true, 0.25 }, { KEY, true, 0 }, { KEY_QUERY, true, 0 }, { PLAIN_KEY, true, 0 }, { PLAIN_KEY_QUERY, true, 0.25 } };
 	double want[B * S * H];
 	(void)state;
 	fill();
@@ -150,19 +158,18 @@ static void test_blocks__attention(void **state)
 		og_val x = og_input(t.b, "x", OG_F32, "batch_size", "sequence_length", "6");
 		og_val mask = og_input(t.b, "mask", OG_I64, "batch_size", "sequence_length");
 		og_val bias = og_mask_bias(t.b, mask), far = og_distances(t.b, og_positions(t.b, mask, 0), S - 1);
-		og_output(t.b, "plain", attention(t.b, x, OG_NONE, OG_NONE, false, 0));
-		og_output(t.b, "masked", attention(t.b, x, bias, OG_NONE, false, 0.25));
-		og_output(t.b, "key", attention(t.b, x, bias, far, false, 0));
-		og_output(t.b, "key_query", attention(t.b, x, bias, far, true, 0));
-		og_array *out = toy_run(&t, opsets[i], false, (og_array[]){ array_x, array_mask }, 2, 4);
-		reference_attention(NONE, 1 / sqrt(D), false, want);
-		toy_expect(&out[0], want, OG_COUNT(want), 1e-5);
-		reference_attention(NONE, 0.25, true, want);
-		toy_expect(&out[1], want, OG_COUNT(want), 1e-5);
-		reference_attention(KEY, 1 / sqrt(D), true, want);
-		toy_expect(&out[2], want, OG_COUNT(want), 1e-5);
-		reference_attention(KEY_QUERY, 1 / sqrt(D), true, want);
-		toy_expect(&out[3], want, OG_COUNT(want), 1e-5);
+		for (size_t k = 0; k < OG_COUNT(rows); k++) {
+			relative form = rows[k].form;
+			og_relative_o r = { .distances = form == NONE ? OG_NONE : far, .key_too = form == KEY_QUERY || form == PLAIN_KEY_QUERY,
+				.unscaled = form == PLAIN_KEY || form == PLAIN_KEY_QUERY };
+			og_val y = attention(t.b, x, rows[k].masked ? bias : OG_NONE, r, rows[k].scale);
+			og_output(t.b, og_arena_printf(t.arena, "attention_%zu", k), y);
+		}
+		og_array *out = toy_run(&t, opsets[i], false, (og_array[]){ array_x, array_mask }, 2, OG_COUNT(rows));
+		for (size_t k = 0; k < OG_COUNT(rows); k++) {
+			reference_attention(rows[k].form, rows[k].scale != 0 ? rows[k].scale : 1 / sqrt(D), rows[k].masked, want);
+			toy_expect(&out[k], want, OG_COUNT(want), 1e-5);
+		}
 		toy_builder_free(&t);
 	}
 }

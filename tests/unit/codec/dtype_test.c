@@ -13,7 +13,7 @@
 #include "base/random.h"
 
 /* The value by the book: sign, exponent, mantissa, computed with ldexp in double. special: how the top codes read. */
-enum special { IEEE, FN, FNUZ };
+enum special { IEEE, FN, FNUZ, FINITE };
 
 static double by_the_book(uint32_t v, int exp_bits, int man_bits, int bias, enum special special)
 {
@@ -62,6 +62,7 @@ static void test_dtype__every_narrow_float_by_the_book(void **state)
 	check_all(OG_F8E4M3FN, 4, 3, 7, FN);
 	check_all(OG_F8E4M3FNUZ, 4, 3, 8, FNUZ);
 	check_all(OG_F8E5M2FNUZ, 5, 2, 16, FNUZ);
+	check_all(OG_F4E2M1, 2, 1, 1, FINITE);
 }
 
 static void test_dtype__e8m0_is_powers_of_two(void **state)
@@ -73,6 +74,23 @@ static void test_dtype__e8m0_is_powers_of_two(void **state)
 		assert_true(og_dtype_to_f32(OG_F8E8M0, &raw, 1, &f));
 		assert_same(v == 255 ? (double)NAN : ldexp(1, v - 127), (double)f, (unsigned)v);
 	}
+}
+
+static void test_dtype__narrow_elements_are_spread(void **state)
+{
+	(void)state;
+	static const uint8_t packed[] = { 0x21, 0x43, 0xf5 };
+	uint8_t out[7] = { [6] = 0xa5 }, part[3];
+	float f[6];
+	static const float want[6] = { 0.5f, 1, 1.5f, 2, 3, -6 };
+	assert_true(og_dtype_spread(OG_F4E2M1, packed, 0, 6, out));
+	assert_memory_equal(out, ((const uint8_t[]){ 1, 2, 3, 4, 5, 15, 0xa5 }), 7);
+	assert_true(og_dtype_spread(OG_F4E2M1, packed, 3, 3, part)); /* begins within a byte */
+	assert_memory_equal(part, out + 3, 3);
+	assert_true(og_dtype_to_f32(OG_F4E2M1, out, 6, f));
+	assert_memory_equal(f, want, sizeof(want));
+	assert_false(og_dtype_spread(OG_F6E2M3, packed, 0, 4, out)); /* packed by no rule */
+	assert_false(og_dtype_spread(OG_U8, packed, 0, 3, out));
 }
 
 static float from_bits(uint32_t u)
@@ -182,7 +200,7 @@ static void test_dtype__values_that_are_not_done_are_refused(void **state)
 	(void)state;
 	double d;
 	float f;
-	static const og_dtype none[] = { OG_DTYPE_NONE, OG_STRING, OG_C64, OG_C128, OG_U4, OG_I4, OG_F4E2M1, OG_F6E2M3, OG_F6E3M2, OG_DTYPE_COUNT };
+	static const og_dtype none[] = { OG_DTYPE_NONE, OG_STRING, OG_C64, OG_C128, OG_U4, OG_I4, OG_F6E2M3, OG_F6E3M2, OG_DTYPE_COUNT };
 	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
 		assert_false(og_dtype_to_f64(none[i], "0123456789abcdef", 1, &d));
 		assert_false(og_dtype_to_f32(none[i], "0123456789abcdef", 1, &f));
@@ -228,6 +246,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_dtype__every_narrow_float_by_the_book),
 		cmocka_unit_test(test_dtype__e8m0_is_powers_of_two),
+		cmocka_unit_test(test_dtype__narrow_elements_are_spread),
 		cmocka_unit_test(test_dtype__rounds_to_nearest_even),
 		cmocka_unit_test(test_dtype__every_f16_survives_the_round_trip),
 		cmocka_unit_test(test_dtype__integers_and_unaligned_sources),

@@ -10,15 +10,17 @@
 
 #include "format/format.h"
 
+#define EXPECTED "model.bin: expected weights (safetensors, or what PyTorch saves), found "
+
 static void named(const char *bytes, size_t n, const char *what)
 {
 	og_auto(og_source) *s = NULL;
 	og_reader *r = NULL;
 	og_error err = { 0 };
-	assert_int_equal(og_source_memory("model.safetensors", bytes, n, &s, NULL), OG_OK);
-	assert_int_equal(og_reader_open(s, &r, &err), ONNXGATE_UNSUPPORTED);
+	assert_int_equal(og_source_memory("model.bin", bytes, n, &s, NULL), OG_OK);
+	og_status st = og_reader_open(s, &r, &err);
 	assert_null(r);
-	if (!strstr(err.message, what) || strncmp(err.message, "model.safetensors: expected a safetensors file, found ", 54) != 0)
+	if (st != ONNXGATE_UNSUPPORTED || !strstr(err.message, what) || strncmp(err.message, EXPECTED, sizeof(EXPECTED) - 1) != 0 || !err.hint[0])
 		fail_msg("expected \"%s\", found \"%s\"", what, err.message);
 }
 #define NAMED(bytes, what) named(bytes, sizeof(bytes) - 1, what)
@@ -30,10 +32,17 @@ static void test_reader__names_what_is_no_checkpoint(void **state)
 	NAMED("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a", "a git-LFS pointer");
 	NAMED("<!DOCTYPE html><html><head>", "an HTML page");
 	NAMED("\n  <HTML lang=en>", "an HTML page");
-	NAMED("PK\x03\x04\x00\x00\x08\x08\x00\x00\x00\x00", "a zip archive");
-	NAMED("PK\x03\x04\x00\x00\x00\x00\x00\x00\x00\x00", "a zip archive"); /* its first bytes could be a length */
-	NAMED("\x80\x02\x8a\x0al\xfc\x9c\x46\xf9\x20", "a pickle");
-	NAMED("\x80\x05\x95\x10\x00\x00\x00\x00\x00\x00\x00}", "a pickle");
+	NAMED("PK\x05\x06\x00\x00\x00\x00\x00\x00\x00\x00", "an empty zip archive");
+	NAMED("\x80\x02}q\x00.", "a pickle (a dict)");
+	NAMED("(lp0\nI1\na.", "a pickle (a list)"); /* protocol 0 is text */
+	NAMED("\x1c\x00\x00\x00TFL3\x00\x00\x00\x00", "a TFLite model");
+	NAMED("\x08\x05\x12\x10\x0a\x0e\x0a\x05input\x1a\x05", "a Core ML model");
+	NAMED("\x08\x01\x12\x07\x0a\x05\x0a\x03""abc", "a TensorFlow SavedModel");
+	NAMED("<?xml version=\"1.0\"?><net name=\"m\">", "XML text (OpenVINO");
+	NAMED("lmgg\x01\x00\x00\x00", "a GGML file");
+	NAMED("\xfd" "7zXZ\x00\x00\x04", "an xz archive");
+	NAMED("7z\xbc\xaf\x27\x1c\x00\x04", "a 7z archive");
+	NAMED("\xde\x00\x10\xa6params", "msgpack");
 	NAMED("GGUF\x03\x00\x00\x00\x7b\x00\x00\x00\x00\x00\x00\x00{", "a GGUF file"); /* 123 tensors: a '{' at the ninth byte */
 	NAMED("\x89HDF\r\n\x1a\n\x00\x00", "an HDF5 file");
 	NAMED("\x08\x08\x12\x07pytorch\x1a\x05""2.1.0", "an ONNX model");
@@ -53,9 +62,31 @@ static void test_reader__gives_a_hint(void **state)
 	og_auto(og_source) *s = NULL;
 	og_reader *r = NULL;
 	og_error err = { 0 };
-	assert_int_equal(og_source_memory("x.bin", "PK\x03\x04\x00\x00\x08\x08", 8, &s, NULL), OG_OK);
+	assert_int_equal(og_source_memory("x.bin", "\x80\x02}.", 4, &s, NULL), OG_OK);
 	assert_int_equal(og_reader_open(s, &r, &err), ONNXGATE_UNSUPPORTED);
 	assert_non_null(strstr(err.hint, "safe_serialization=True"));
+}
+
+static void unsafe(const char *bytes, size_t n, const char *global, const char *hint)
+{
+	og_auto(og_source) *s = NULL;
+	og_reader *r = NULL;
+	og_error err = { 0 };
+	assert_int_equal(og_source_memory("x.bin", bytes, n, &s, NULL), OG_OK);
+	og_status st = og_reader_open(s, &r, &err);
+	if (st != ONNXGATE_UNSAFE || !strstr(err.message, global) || !strstr(err.hint, hint))
+		fail_msg("expected UNSAFE with \"%s\" and \"%s\", found %d, \"%s\", \"%s\"", global, hint, st, err.message, err.hint);
+}
+#define UNSAFE(bytes, global, hint) unsafe(bytes, sizeof(bytes) - 1, global, hint)
+
+static void test_reader__a_bare_pickle_is_unsafe_by_what_it_names(void **state)
+{
+	(void)state;
+	UNSAFE("cos\nsystem\n(S'id'\ntR.", "os system", "no such thing");
+	UNSAFE("\x80\x04\x8c\x02os\x8c\x06system\x93.", "os system", "no such thing");
+	UNSAFE("\x80\x02""ctransformers.training_args\nTrainingArguments\n)\x81.", "TrainingArguments", "training_args.bin");
+	UNSAFE("\x80\x02""csklearn.linear_model\nRidge\n)\x81.", "sklearn.linear_model Ridge", "skl2onnx");
+	NAMED("changes of the model\nand of its weights\n", "text"); /* 'c' names a global in a pickle */
 }
 
 static void test_reader__keeps_the_source_only_on_success(void **state)
@@ -87,6 +118,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_reader__names_what_is_no_checkpoint),
 		cmocka_unit_test(test_reader__gives_a_hint),
+		cmocka_unit_test(test_reader__a_bare_pickle_is_unsafe_by_what_it_names),
 		cmocka_unit_test(test_reader__keeps_the_source_only_on_success),
 		cmocka_unit_test(test_reader__shows_dims),
 	};

@@ -32,7 +32,8 @@ static onnxgate_inspection *inspect(const char *name, bool digests)
 {
 	onnxgate_inspection *r = NULL;
 	og_context ctx = { .threads = 3 };
-	og_status st = og_inspect_path(at(name), digests, &ctx, &r);
+	const onnxgate_inspect_request q = { .size = sizeof(q), .path = at(name), .digests = digests };
+	og_status st = og_inspect_path(&q, &ctx, &r);
 	assert_non_null(r);
 	if (st != OG_OK)
 		fail_msg("%s: %s", name, r->error.message);
@@ -194,7 +195,8 @@ static void test_inspect__an_onnx_file(void **state)
 static void fails(const char *name, og_status status, const char *message)
 {
 	onnxgate_inspection *r = NULL;
-	assert_int_equal(og_inspect_path(at(name), true, NULL, &r), status);
+	const onnxgate_inspect_request q = { .size = sizeof(q), .path = at(name), .digests = true };
+	assert_int_equal(og_inspect_path(&q, NULL, &r), status);
 	assert_non_null(r);
 	assert_int_equal(r->error.status, status);
 	if (!strstr(r->error.message, message))
@@ -228,7 +230,91 @@ static void test_inspect__can_be_interrupted(void **state)
 	onnxgate_inspection *r = NULL;
 	og_context ctx = { .threads = 1, .cancel = &cancel };
 	put_safetensors("m.safetensors", "{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}", 1);
-	assert_int_equal(og_inspect_path(at("m.safetensors"), true, &ctx, &r), ONNXGATE_CANCELLED);
+	const onnxgate_inspect_request q = { .size = sizeof(q), .path = at("m.safetensors"), .digests = true };
+	assert_int_equal(og_inspect_path(&q, &ctx, &r), ONNXGATE_CANCELLED);
+	done(r);
+}
+
+/* Three initializers, the last one placed first. */
+static void test_inspect__rows_are_sorted_by_place(void **state)
+{
+	(void)state;
+	og_auto_buf m, g, a;
+	og_buf_init(&m, 1 << 16);
+	og_buf_init(&g, 1 << 16);
+	og_buf_init(&a, 1 << 16);
+	for (int i = 0; i < 3; i++) {
+		char name[2] = { (char)('c' - i), 0 };
+		og_wire_put_u64(&a, 1, 1);
+		og_wire_put_u64(&a, 2, 2);
+		og_wire_put_str(&a, 8, name);
+		og_wire_put_bytes(&a, 9, name, 1);
+		put_message(&g, 5, &a);
+	}
+	og_wire_put_u64(&m, 1, 8);
+	put_message(&m, 7, &g);
+	put_bytes("m.onnx", &m);
+	onnxgate_inspection *r = inspect("m.onnx", false);
+	assert_int_equal(r->ntensors, 3);
+	assert_string_equal(r->tensors[0].name, "c");
+	assert_string_equal(r->tensors[2].name, "a");
+	assert_true(r->tensors[0].offset < r->tensors[1].offset && r->tensors[1].offset < r->tensors[2].offset);
+	assert_false(r->looked);
+	done(r);
+}
+
+static onnxgate_inspection *threats(const char *name, og_status status)
+{
+	onnxgate_inspection *r = NULL;
+	const onnxgate_inspect_request q = { .size = sizeof(q), .path = at(name), .threats = true };
+	og_status st = og_inspect_path(&q, NULL, &r);
+	if (st != status)
+		fail_msg("%s: %s: %s", name, og_status_name(st), r->error.message);
+	assert_int_equal(r->error.status, status);
+	assert_int_equal(r->ndangers > 0, status == ONNXGATE_UNSAFE);
+	return r;
+}
+
+static void test_inspect__threats_whatever_can_be_read(void **state)
+{
+	(void)state;
+	put("x.pkl", "cposix\nsystem\n(S'id'\ntR.");
+	onnxgate_inspection *r = threats("x.pkl", ONNXGATE_UNSAFE);
+	assert_true(r->looked);
+	assert_int_equal(r->ndangers, 2);
+	assert_string_equal(r->threats[1].where, "x.pkl");
+	assert_int_equal(r->nnotes, 1);
+	assert_null(strstr(r->notes[0], scratch)); /* no folder of this machine */
+	assert_null(r->format);
+	done(r);
+	put("model.safetensors", "version https://git-lfs.github.com/spec/v1\n");
+	r = threats("model.safetensors", OG_OK);
+	assert_string_equal(r->threats[0].kind, "unknown");
+	done(r);
+	r = threats(".", ONNXGATE_UNSAFE); /* each file of the folder */
+	assert_int_equal(r->nthreats, 4);
+	assert_string_equal(r->threats[0].where, "model.safetensors");
+	done(r);
+	r = threats("absent", ONNXGATE_NOT_FOUND);
+	assert_false(r->looked);
+	done(r);
+}
+
+static void test_inspect__threats_of_onnx(void **state)
+{
+	(void)state;
+	put_onnx("m.onnx", NULL);
+	onnxgate_inspection *r = threats("m.onnx", OG_OK);
+	assert_string_equal(r->format, "onnx");
+	assert_int_equal(r->nthreats, 1);
+	done(r);
+	put_onnx("m.onnx", "../x");
+	r = threats("m.onnx", ONNXGATE_UNSAFE);
+	assert_string_equal(r->threats[1].kind, "external");
+	done(r);
+	put_onnx("m.onnx", "not_there");
+	r = threats("m.onnx", OG_OK);
+	assert_string_equal(r->threats[1].kind, "external");
 	done(r);
 }
 
@@ -241,6 +327,9 @@ int main(void)
 		T(test_inspect__an_onnx_file),
 		T(test_inspect__faults_come_with_the_inspection),
 		T(test_inspect__can_be_interrupted),
+		T(test_inspect__rows_are_sorted_by_place),
+		T(test_inspect__threats_whatever_can_be_read),
+		T(test_inspect__threats_of_onnx),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -51,11 +51,15 @@ static void test_origin__weights(void **state)
 	og_origin_weights(open_scratch(), &why);
 	assert_non_null(why);
 	assert_null(strstr(why, "only"));
-	put("pytorch_model.bin", "x");
+	put("tf_model.h5", "x");
 	og_origin_weights(open_scratch(), &why);
-	assert_non_null(strstr(why, "only pytorch_model.bin"));
-	put("model.safetensors", "x");
+	assert_non_null(strstr(why, "only tf_model.h5"));
+	put("pytorch_model.bin", "x");
 	og_weights_choice c = og_origin_weights(open_scratch(), &why);
+	assert_string_equal(c.single, "pytorch_model.bin");
+	assert_null(why);
+	put("model.safetensors", "x");
+	c = og_origin_weights(open_scratch(), &why);
 	assert_string_equal(c.single, "model.safetensors");
 	assert_null(why);
 }
@@ -86,6 +90,21 @@ static void test_origin__sources_follow_the_files(void **state)
 	put("model-00001-of-00001.safetensors", "xy");
 	assert_int_equal(og_origin_sources(open_scratch(), &s, &n, NULL), OG_OK);
 	assert_string_not_equal(digest_of(s, n, "model-00001-of-00001.safetensors"), before);
+}
+
+static void test_origin__sources_of_a_sharded_torch_checkpoint(void **state)
+{
+	(void)state;
+	og_cache_source *s = NULL;
+	size_t n = 0;
+	put("config.json", "{}");
+	put("pytorch_model.bin.index.json", "{}");
+	put("pytorch_model-00001-of-00001.bin", "x");
+	put("model-00001-of-00001.safetensors", "x");
+	assert_int_equal(og_origin_sources(open_scratch(), &s, &n, NULL), OG_OK);
+	assert_non_null(digest_of(s, n, "pytorch_model.bin.index.json"));
+	assert_non_null(digest_of(s, n, "pytorch_model-00001-of-00001.bin"));
+	assert_null(digest_of(s, n, "model-00001-of-00001.safetensors"));
 }
 
 static void test_origin__missing_shard(void **state)
@@ -144,6 +163,7 @@ int main(void)
 		ORIGIN_TEST(test_origin__no_folder),
 		ORIGIN_TEST(test_origin__weights),
 		ORIGIN_TEST(test_origin__sources_follow_the_files),
+		ORIGIN_TEST(test_origin__sources_of_a_sharded_torch_checkpoint),
 		ORIGIN_TEST(test_origin__missing_shard),
 		ORIGIN_TEST(test_origin__license_from_the_card),
 		ORIGIN_TEST(test_origin__interrupted),

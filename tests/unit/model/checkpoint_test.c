@@ -221,19 +221,47 @@ static void test_checkpoint__folders_without_weights(void **state)
 	og_error err = { 0 };
 	og_checkpoint *c = NULL;
 	put("config.json", "{}");
-	refuse(ONNXGATE_NOT_FOUND, "no weights: looked for model.safetensors and model.safetensors.index.json");
-	put("pytorch_model.bin", "PK\x03\x04");
-	refuse(ONNXGATE_UNSUPPORTED, "found only pytorch_model.bin, which is not read");
+	refuse(ONNXGATE_NOT_FOUND, "no weights: looked for model.safetensors, pytorch_model.bin and their .index.json");
+	put("training_args.bin", "x");
+	refuse(ONNXGATE_NOT_FOUND, "no weights: looked for");
+	put("tf_model.h5", "x");
+	refuse(ONNXGATE_UNSUPPORTED, "found only tf_model.h5, which is not read");
 	assert_int_equal(og_checkpoint_open(dir, &c, &err), ONNXGATE_UNSUPPORTED);
 	assert_non_null(strstr(err.hint, "safe_serialization=True"));
-	unlink(in_dir("pytorch_model.bin"));
+	put("net.pt", "x");
+	refuse(ONNXGATE_UNSUPPORTED, "no weights under a name that from_pretrained loads, but net.pt");
+	assert_int_equal(og_checkpoint_open(dir, &c, &err), ONNXGATE_UNSUPPORTED);
+	assert_non_null(strstr(err.hint, "name the file itself: "));
 	put("other.safetensors", "");
-	refuse(ONNXGATE_UNSUPPORTED, "found only other.safetensors, which is no name that from_pretrained loads");
+	refuse(ONNXGATE_UNSUPPORTED, "no weights under a name that from_pretrained loads, but other.safetensors");
+	put("pytorch_model.bin", "PK\x03\x04");
+	refuse(ONNXGATE_FORMAT, "pytorch_model.bin: ");
+	unlink(in_dir("pytorch_model.bin"));
 	mkdir(in_dir("model.safetensors"), 0777);
 	refuse(ONNXGATE_FORMAT, "model.safetensors");
 	assert_int_equal(og_checkpoint_open(in_dir("absent"), &c, &err), ONNXGATE_NOT_FOUND);
 	assert_int_equal(mkfifo(in_dir("pipe"), 0600), 0);
 	assert_int_equal(og_checkpoint_open_file(in_dir("pipe"), &c, &err), ONNXGATE_FORMAT);
+}
+
+static void test_checkpoint__pytorch_shards(void **state)
+{
+	(void)state;
+	og_error err = { 0 };
+	og_checkpoint *opened = NULL;
+	assert_int_equal(og_file_copy(OG_TESTS "/data/torch/one_tensor.bin", in_dir("pytorch_model-00001-of-00002.bin"), NULL), OG_OK);
+	assert_int_equal(og_file_copy(OG_TESTS "/data/torch/trainer.ckpt", in_dir("pytorch_model-00002-of-00002.bin"), NULL), OG_OK);
+	put("pytorch_model.bin.index.json", "{\"weight_map\":{\"tensor\":\"pytorch_model-00001-of-00002.bin\","
+		"\"weight\":\"pytorch_model-00002-of-00002.bin\"}}");
+	if (og_checkpoint_open(dir, &opened, &err) != OG_OK)
+		fail_msg("%s", err.message);
+	og_auto(og_checkpoint) *c = opened;
+	assert_string_equal(og_checkpoint_format(c), "torch_zip (sharded)");
+	assert_int_equal(og_checkpoint_count(c), 3); /* "bias", which the index does not list, too */
+	assert_non_null(og_checkpoint_find(c, "weight"));
+	put("pytorch_model.bin.index.json", "{\"weight_map\":{\"weight\":\"pytorch_model-00001-of-00002.bin\","
+		"\"bias\":\"pytorch_model-00002-of-00002.bin\"}}");
+	refuse(ONNXGATE_FORMAT, "tensor \"weight\": expected in pytorch_model-00001-of-00002.bin, found in pytorch_model-00002-of-00002.bin");
 }
 
 static void test_checkpoint__choice_follows_from_pretrained(void **state)
@@ -247,6 +275,12 @@ static void test_checkpoint__choice_follows_from_pretrained(void **state)
 	assert_null(c.single);
 	assert_string_equal(c.index, "model.safetensors.index.json");
 	c = og_weights_choose(all + 3, 1);
+	assert_string_equal(c.single, "pytorch_model.bin");
+	const char *const shards[] = { "pytorch_model-00001-of-00002.bin", "pytorch_model.bin.index.json" };
+	c = og_weights_choose(shards, 2);
+	assert_null(c.single);
+	assert_string_equal(c.index, "pytorch_model.bin.index.json");
+	c = og_weights_choose(shards, 1);
 	assert_null(c.single);
 	assert_null(c.index);
 }
@@ -263,6 +297,7 @@ int main(void)
 		T(test_checkpoint__malformed_indexes),
 		T(test_checkpoint__file_names_that_lead_out_are_unsafe),
 		T(test_checkpoint__folders_without_weights),
+		T(test_checkpoint__pytorch_shards),
 		T(test_checkpoint__choice_follows_from_pretrained),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

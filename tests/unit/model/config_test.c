@@ -142,6 +142,43 @@ static void test_config__a_dim_is_traced_to_its_keys(void **state)
 	assert_string_equal(og_config_keys_of(fields, &t, 8, a), "");
 }
 
+static void test_config__labels_are_told_as_they_are_said(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t names, number;
+	} cases[] = { { "{}", -1, -1 }, { "{\"num_labels\": 4}", -1, 4 }, { "{\"id2label\": {\"0\": \"a\"}}", 1, -1 },
+		{ "{\"id2label\": {}, \"num_labels\": 9}", 0, 9 }, { "{\"id2label\": null, \"num_labels\": \"9\"}", -1, -1 } };
+	(void)state;
+	for (size_t i = 0; i < OG_COUNT(cases); i++) {
+		og_auto(og_json) *doc = NULL;
+		assert_int_equal(og_json_parse("config.json", cases[i].text, strlen(cases[i].text), &doc, NULL), OG_OK);
+		og_said_labels s = og_config_said_labels(doc);
+		assert_int_equal(s.id2label, cases[i].names);
+		assert_int_equal(s.num_labels, cases[i].number);
+	}
+}
+
+/* Padding is what reaches the next multiple of 8 … 1024; anything else is another vocabulary. */
+static void test_config__what_yields_to_the_weights(void **state)
+{
+	const og_field labels = OG_LABELS(toy, labels), width = OG_DIM(toy, width, "width"), vocab = OG_VOCAB_OR(toy, width, "vocab", 30522);
+	(void)state;
+	assert_true(og_config_may_yield(&labels) && og_config_may_yield(&vocab) && !og_config_may_yield(&width));
+	assert_true(og_config_yields(&labels, 3, 1) && og_config_yields(&labels, 0, 7));
+	assert_false(og_config_yields(&labels, 3, 0));
+	assert_false(og_config_yields(&width, 30522, 30528));
+	assert_true(og_config_yields(&vocab, 30522, 30528));  /* 8 */
+	assert_true(og_config_yields(&vocab, 30522, 30592));  /* 128 */
+	assert_true(og_config_yields(&vocab, 50257, 51200));  /* 1024 */
+	assert_true(og_config_yields(&vocab, 50257, 50304));  /* 64 */
+	assert_false(og_config_yields(&vocab, 30522, 30523)); /* a token was added */
+	assert_false(og_config_yields(&vocab, 30522, 30521));
+	assert_false(og_config_yields(&vocab, 30528, 30528));
+	assert_false(og_config_yields(&vocab, 30522, 119547));
+	assert_false(og_config_yields(&vocab, 1024, 2048));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -151,6 +188,8 @@ int main(void)
 		cmocka_unit_test(test_config__unknown_keys_are_counted),
 		cmocka_unit_test(test_config__what_nobody_can_do_is_refused),
 		cmocka_unit_test(test_config__a_dim_is_traced_to_its_keys),
+		cmocka_unit_test(test_config__labels_are_told_as_they_are_said),
+		cmocka_unit_test(test_config__what_yields_to_the_weights),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

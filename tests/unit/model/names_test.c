@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Names of tensors: the legacy spelling, and nearness. */
+ * Names of tensors: the legacy spelling, wrappers, and nearness. */
 #include "../base/scratch.h"
 
 #include "model/names.h"
@@ -13,6 +13,18 @@ static void test_names__legacy_layer_norm(void **state)
 	assert_string_equal(og_name_modern(a, "LayerNorm.beta"), "LayerNorm.bias");
 	assert_string_equal(og_name_modern(a, "layer.gamma"), "layer.gamma");
 	assert_string_equal(og_name_modern(a, "LayerNorm.gamma.x"), "LayerNorm.gamma.x");
+}
+
+static void test_names__wrappers(void **state)
+{
+	const char *whose = NULL;
+	(void)state;
+	assert_string_equal(og_name_wrapper("module.bert.x", &whose), "module.");
+	assert_non_null(strstr(whose, "DistributedDataParallel"));
+	assert_string_equal(og_name_wrapper("_orig_mod.module.x", &whose), "_orig_mod.");
+	assert_null(og_name_wrapper("modules.x", &whose));
+	assert_null(og_name_wrapper("module", &whose));
+	assert_null(og_name_wrapper("bert.module.x", &whose));
 }
 
 static void test_names__distance(void **state)
@@ -30,6 +42,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_names__legacy_layer_norm),
+		cmocka_unit_test(test_names__wrappers),
 		cmocka_unit_test(test_names__distance),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

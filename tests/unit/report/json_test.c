@@ -207,20 +207,34 @@ static void test_json__inspection(void **state)
 	onnxgate_tensor_row tensors[] = {
 		{ .name = "w", .dtype = "float32", .file = "model.safetensors", .rank = 2, .dims = { 3, 4 }, .offset = 8, .size = 48 },
 		{ .name = "scalar", .dtype = "int64", .file = "model.safetensors", .rank = 0, .offset = 56, .size = 8, .sha256 = files[0].sha256 },
+		{ .name = "t", .dtype = "float32", .file = "model.safetensors", .rank = 2, .dims = { 4, 3 }, .offset = 8, .size = 48, .strided = true,
+		  .strides = { 1, 4 } },
 	};
 	onnxgate_dtype_row totals[] = { { "float32", 1, 12, 48 }, { "int64", 1, 1, 8 } };
 	onnxgate_pair metadata[] = { { "format", "pt" }, { "odd \x80 key", NULL } };
-	onnxgate_inspection r = { .path = "/m", .format = "safetensors", .tensors = tensors, .ntensors = 2, .totals = totals, .ntotals = 2, .metadata = metadata,
+	onnxgate_inspection r = { .path = "/m", .format = "safetensors", .tensors = tensors, .ntensors = 3, .totals = totals, .ntotals = 2, .metadata = metadata,
 							  .nmetadata = 2 };
 	og_auto(og_json) *j = keep("inspect_tensors", og_report_inspection(&r, true));
 	assert_int_equal(int_at(j, "/tensors/0/shape/1"), 4);
 	assert_int_equal(json_object_array_length(at(j, "/tensors/1/shape")), 0);
 	null_at(j, "/tensors/0/sha256");
-	assert_int_equal(int_at(j, "/tensor_count"), 2);
+	null_at(j, "/tensors/0/strides");
+	assert_int_equal(int_at(j, "/tensors/2/strides/1"), 4);
+	assert_int_equal(int_at(j, "/tensor_count"), 3);
+	null_at(j, "/threats");
+	null_at(j, "/dangers");
 	assert_string_equal(text_at(j, "/metadata/format"), "pt");
 	og_auto(og_json) *k = keep("inspect", og_report_inspection(&r, false));
 	null_at(k, "/tensors");
 	assert_int_equal(int_at(k, "/totals/0/elements"), 12);
+	onnxgate_threat_row threats[] = { { false, "global", "m.bin!a/data.pkl", 2, "collections OrderedDict" }, { true, "call", "m.bin!a/data.pkl", 9, "x" } };
+	const char *said[] = { "how it was read" };
+	r.looked = true, r.threats = threats, r.nthreats = 2, r.ndangers = 1, r.notes = said, r.nnotes = 1;
+	og_auto(og_json) *t = keep("inspect_threats", og_report_inspection(&r, false));
+	assert_string_equal(text_at(t, "/threats/1/where"), "m.bin!a/data.pkl");
+	assert_int_equal(int_at(t, "/threats/1/offset"), 9);
+	assert_int_equal(int_at(t, "/dangers"), 1);
+	assert_string_equal(text_at(t, "/notes/0"), "how it was read");
 	onnxgate_inspection none = { .error = { .status = ONNXGATE_FORMAT, .message = "x: no known format", .hint = "y" } };
 	og_auto(og_json) *n = keep("inspect_failed", og_report_inspection(&none, true));
 	null_at(n, "/path");

@@ -10,10 +10,11 @@ import numpy as np
 import onnx
 import torch
 import transformers
+from _families import FAMILIES, TASKS, class_name
 from _oracle import LIMIT, ROOT, Run, load_reference, make_inputs, over_valid, run_reference
-from bert_numeric import TASKS, case, make_checkpoint
 from optimum import onnxruntime as optimum_ort
 from optimum.exporters.onnx import main_export
+from text_numeric import case, make_checkpoint, title_of
 
 ORT_CLASSES = {
     "feature-extraction": "ORTModelForFeatureExtraction",
@@ -50,7 +51,7 @@ def compare_folders(run, title, ours, theirs):
 
 
 def loads_and_agrees(run, title, c, checkpoint, ours):
-    cls, outputs = TASKS[c["task"]]
+    cls, outputs = class_name(c["family"], c["task"]), TASKS[c["task"]][1]
     model = getattr(optimum_ort, ORT_CLASSES[c["task"]]).from_pretrained(ours)
     reference = load_reference(getattr(transformers, cls), checkpoint, torch.float64)
     shape = (3, 2, 9) if c["task"] == "multiple-choice" else (3, 9)
@@ -64,23 +65,28 @@ def loads_and_agrees(run, title, c, checkpoint, ours):
     run.check(worst <= LIMIT, f"{title}: {type(model).__name__} loads it, error {worst:.1e}")
 
 
+def made_cases():
+    for family in FAMILIES:
+        for i, task in enumerate(TASKS):
+            labels = 2 if task == "question-answering" else 5
+            for j, change in enumerate(({}, {"position_embedding_type": "relative_key", "num_labels": labels}, {"type_vocab_size": 3})):
+                yield case(family, str(change or task), task, change, seed=700 + 10 * i + j)
+
+
 def made(run):
-    for i, task in enumerate(TASKS):
-        labels = 2 if task == "question-answering" else 5
-        for j, change in enumerate(({}, {"position_embedding_type": "relative_key", "num_labels": labels}, {"type_vocab_size": 3})):
-            c = case(task, task, change, seed=700 + 10 * i + j)
-            title = f"{task} {change or ''}".strip()
-            if not run.wants(title):
-                continue
-            try:
-                checkpoint = make_checkpoint(run, c)
-                theirs = run.folder("theirs")
-                main_export(checkpoint, output=theirs, task=task, device="cpu", do_validation=False, library_name="transformers")
-                ours, _ = run.convert(checkpoint)
-                compare_folders(run, title, ours, theirs)
-                loads_and_agrees(run, title, c, checkpoint, ours)
-            except Exception as e:  # whatever it is, it is this case's
-                run.check(False, f"{title}: {type(e).__name__}: {e}")
+    for c in made_cases():
+        title = title_of(c)
+        if not run.wants(title):
+            continue
+        try:
+            checkpoint = make_checkpoint(run, c)
+            theirs = run.folder("theirs")
+            main_export(checkpoint, output=theirs, task=c["task"], device="cpu", do_validation=False, library_name="transformers")
+            ours, _ = run.convert(checkpoint)
+            compare_folders(run, title, ours, theirs)
+            loads_and_agrees(run, title, c, checkpoint, ours)
+        except Exception as e:  # whatever it is, it is this case's
+            run.check(False, f"{title}: {type(e).__name__}: {e}")
 
 
 def minilm(run):

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Text encoders: inputs, embeddings, the layer, and six tasks over what a family encodes. */
+#include "blocks/text.h"
+
+/* ---- inputs ---- */
+
+static og_val input(og_build *b, const char *name)
+{
+	return og_input(b, name, OG_I64, "batch_size", "sequence_length");
+}
+
+/* Every choice is a text of its own: [B, C, S] is read as [B·C, S], and the scores are put side by side again. */
+static og_val choices(og_build *b, const char *name)
+{
+	og_val x = og_input(b, name, OG_I64, "batch_size", "num_choices", "sequence_length");
+	return og_reshape(b, x, og_dim_mul(og_build_dims(b), og_dim_at(b, x, 0), og_dim_at(b, x, 1)), og_dim_at(b, x, 2));
+}
+
+static og_text_in inputs(og_build *b, const og_text *t, og_val (*make)(og_build *b, const char *name))
+{
+	og_text_in in;
+	in.ids = make(b, "input_ids");
+	in.mask = make(b, "attention_mask");
+	in.segments = t->no_segments ? OG_NONE : make(b, "token_type_ids");
+	return in;
+}
+
+static og_val encoded(og_build *b, const void *config, const og_text *t)
+{
+	return t->encode(b, config, inputs(b, t, input));
+}
+
+/* ---- the encoder ---- */
+
+og_val og_text_embed(og_build *b, og_text_in in, og_val positions, og_text_embed_o o)
+{
+	og_val x = OG_NONE;
+	OG_SCOPE(b, "embeddings") {
+		x = og_embed(b, in.ids, "word_embeddings", o.vocab, o.width);
+		if (in.segments.id)
+			x = og_add(b, x, og_embed(b, in.segments, "token_type_embeddings", o.segments, o.width));
+		if (positions.id)
+			x = og_add(b, x, og_embed(b, positions, "position_embeddings", o.positions, o.width));
+		x = og_layer_norm(b, x, "LayerNorm", o.eps);
+	}
+	return x;
+}
+
+og_val og_post_norm(og_build *b, og_val x, og_post_norm_o o)
+{
+	int64_t hidden = 0;
+	og_val a = og_attention(b, x, o.attention);
+	if (og_build_stuck(b))
+		return OG_NONE;
+	og_dim_is_int(og_build_dims(b), og_dim_at(b, x, -1), &hidden); /* attention saw to it */
+	x = og_layer_norm(b, og_add(b, a, x), o.attention_norm, o.eps);
+	og_val h = og_act(b, og_linear(b, x, o.up, o.ffn), o.act);
+	h = og_linear(b, h, o.down, hidden);
+	return og_layer_norm(b, og_add(b, h, x), o.norm, o.eps);
+}
+
+/* ---- the tasks ---- */
+
+static int64_t labels(const void *config, const og_text *t)
+{
+	int64_t n;
+	memcpy(&n, (const char *)config + t->labels, sizeof(n));
+	return n;
+}
+
+void og_text_features(og_build *b, const void *config, const void *text)
+{
+	og_output(b, "last_hidden_state", encoded(b, config, text));
+}
+
+void og_text_fill_mask(og_build *b, const void *config, const void *text)
+{
+	const og_text *t = text;
+	t->tie(b, config);
+	og_output(b, "logits", t->words(b, config, encoded(b, config, t)));
+}
+
+void og_text_classification(og_build *b, const void *config, const void *text)
+{
+	const og_text *t = text;
+	og_output(b, "logits", t->classify(b, config, encoded(b, config, t), labels(config, t)));
+}
+
+void og_text_token_classification(og_build *b, const void *config, const void *text)
+{
+	og_output(b, "logits", og_linear(b, encoded(b, config, text), "classifier", labels(config, text)));
+}
+
+void og_text_question_answering(og_build *b, const void *config, const void *text)
+{
+	og_val spans = og_linear(b, encoded(b, config, text), "qa_outputs", 2); /* [B, S, 2] */
+	og_output(b, "start_logits", og_gather(b, spans, og_const_i64(b, 0), 2));
+	og_output(b, "end_logits", og_gather(b, spans, og_const_i64(b, 1), 2));
+}
+
+void og_text_multiple_choice(og_build *b, const void *config, const void *text)
+{
+	const og_text *t = text;
+	og_dims *d = og_build_dims(b);
+	og_val x = t->encode(b, config, inputs(b, t, choices));
+	x = t->classify(b, config, x, 1); /* [B·C, 1] */
+	og_output(b, "logits", og_reshape(b, x, og_dim_symbol(d, "batch_size"), og_dim_symbol(d, "num_choices")));
+}

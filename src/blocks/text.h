@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Text encoders: six tasks over one encoder.  A family says in an og_text where it differs: how it encodes a text, how it
+ * reads a word and a class off the result.  What all have alike is here, once: the inputs and outputs as Optimum names and
+ * orders them, the sum of embeddings, the heads of one layer, and choices, which are texts side by side. */
+#ifndef OG_BLOCKS_TEXT_H
+#define OG_BLOCKS_TEXT_H
+
+#include "blocks/blocks.h"
+
+typedef struct og_text_in {
+	og_val ids, mask, segments; /* [B, S] each; segments OG_NONE: the family has none */
+} og_text_in;
+
+typedef struct og_text {
+	bool no_segments; /* token_type_ids is not an input */
+	size_t labels;    /* where the config's struct has the number of classes: OG_TEXT_LABELS() */
+	og_val (*encode)(og_build *b, const void *config, og_text_in in);         /* → [B, S, H] */
+	og_val (*classify)(og_build *b, const void *config, og_val x, int64_t n); /* [B, S, H] → [B, n]: of the text as a whole */
+	og_val (*words)(og_build *b, const void *config, og_val x);               /* [B, S, H] → [B, S, vocabulary] */
+	void (*tie)(og_build *b, const void *config); /* says which weights words() has in common with encode(), before either claims */
+} og_text;
+#define OG_TEXT_LABELS(type, member) OG_AT_(type, member, int64_t)
+
+/* ---- the tasks: descriptions of a file, given the config and the family's og_text ---- */
+
+void og_text_features(og_build *b, const void *config, const void *text);
+void og_text_fill_mask(og_build *b, const void *config, const void *text);
+void og_text_classification(og_build *b, const void *config, const void *text);
+void og_text_token_classification(og_build *b, const void *config, const void *text);
+void og_text_question_answering(og_build *b, const void *config, const void *text);
+void og_text_multiple_choice(og_build *b, const void *config, const void *text);
+
+/* ---- what encoders are made of ---- */
+
+/* How positions come in, by the names that configs give them: as a learned vector each, or as relative positions (og_relative_o). */
+#define OG_TEXT_POSITIONS "absolute relative_key relative_key_query"
+enum { OG_ABSOLUTE, OG_RELATIVE_KEY, OG_RELATIVE_KEY_QUERY };
+
+typedef struct og_text_embed_o {
+	int64_t vocab, segments, positions; /* rows of the tables */
+	int64_t width;
+	double eps;
+} og_text_embed_o;
+/* LayerNorm(word + segment + position) below the scope "embeddings": [B, S] → [B, S, width]. Without in.segments, or
+ * without positions (OG_NONE), there is no such table. */
+og_val og_text_embed(og_build *b, og_text_in in, og_val positions, og_text_embed_o o);
+
+/* A transformer layer that normalises after each addition, as Vaswani et al. 2017 (arXiv:1706.03762) have it:
+ * x = norm(attention(x) + x); x = norm(down(act(up(x))) + x). */
+typedef struct og_post_norm_o {
+	og_attn_o attention;
+	const char *attention_norm, *up, *down, *norm;
+	int64_t ffn; /* width between up and down */
+	og_act_kind act;
+	double eps;
+} og_post_norm_o;
+og_val og_post_norm(og_build *b, og_val x, og_post_norm_o o);
+
+#endif
