@@ -49,7 +49,8 @@ def measure(runs, root, work, python, environment):
     subprocess.run(["ninja", "-C", build, "bench/read_tensors"], check=True, stdout=subprocess.DEVNULL)
     program, reader = os.path.join(build, "onnxgate"), os.path.join(build, "bench/read_tensors")
     lines = [f"## Listing and reading a weights file of 500 MB (400 tensors, in the page cache), {runs} alternating runs", "",
-             "| file | list: `onnxgate inspect FILE --tensors`, the whole process (aim ≤ 10 ms) | read every byte (`read_tensors`) | `cat FILE` | share of `cat`'s speed (aim ≥ 90 %) |",
+             "| file | list: `onnxgate inspect FILE --tensors`, the whole process (aim ≤ 10 ms) | read every byte (`read_tensors`) | `cat FILE` | "
+             "share of `cat`'s speed (aim ≥ 90 %) |",
              "|---|---|---|---|---|"]
     worst_list, worst_read = (0, ""), (9, "")
     for kind in KINDS:

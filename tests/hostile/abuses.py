@@ -144,6 +144,14 @@ def of_tensors():
 CANARY = "ONNXGATE_CANARY"
 
 
+PROGRAMS = [line.split() for line in """
+os system, posix system, nt system, subprocess Popen, subprocess check_output, builtins eval, builtins exec, builtins getattr, builtins __import__,
+__builtin__ eval, runpy _run_code, pip main, torch load, torch.serialization load, numpy.core.multiarray _reconstruct, functools partial,
+operator attrgetter, pickle loads, _pickle loads, codecs decode, shutil rmtree, socket socket, webbrowser open, builtins compile, builtins open,
+io open, pty spawn, ctypes CDLL, torch.hub load, torch._utils __class__, torch nn.Module, torch.jit load, collections namedtuple,
+torch._utils _rebuild_tensor_v2.__globals__""".split(",")]
+
+
 def of_pickle(canary):
     """(name, pickle, code, text): programs rather than data. Each would create the canary file if anything ran it."""
     command = f"touch {canary}".encode()
@@ -151,13 +159,7 @@ def of_pickle(canary):
     def call(module, name, argument=command):
         return b"\x80\x02c" + module.encode() + b"\n" + name.encode() + b"\n" + b"X" + struct.pack("<I", len(argument)) + argument + b"\x85R."
 
-    for module, name in (("os", "system"), ("posix", "system"), ("nt", "system"), ("subprocess", "Popen"), ("subprocess", "check_output"), ("builtins", "eval"),
-                         ("builtins", "exec"), ("builtins", "getattr"), ("builtins", "__import__"), ("__builtin__", "eval"), ("runpy", "_run_code"),
-                         ("pip", "main"), ("torch", "load"), ("torch.serialization", "load"), ("numpy.core.multiarray", "_reconstruct"), ("functools", "partial"),
-                         ("operator", "attrgetter"), ("pickle", "loads"), ("_pickle", "loads"), ("codecs", "decode"), ("shutil", "rmtree"), ("socket", "socket"),
-                         ("webbrowser", "open"), ("builtins", "compile"), ("builtins", "open"), ("io", "open"), ("pty", "spawn"), ("ctypes", "CDLL"),
-                         ("torch.hub", "load"), ("torch._utils", "__class__"), ("torch", "nn.Module"), ("torch.jit", "load"), ("collections", "namedtuple"),
-                         ("torch._utils", "_rebuild_tensor_v2.__globals__")):
+    for module, name in PROGRAMS:
         yield f"{module}.{name}", call(module, name), UNSAFE, name
         text = b"c" + module.encode() + b"\n" + name.encode() + b"\n(S'" + command + b"'\ntR."
         yield f"{module}.{name}, protocol 0", text, UNSAFE, name
@@ -242,7 +244,8 @@ def of_nothing():
     yield "gzip", b"\x1f\x8b\x08" + b"\0" * 60, UNSUPPORTED, "gzip"
     yield "NumPy", b"\x93NUMPY\x01\0v\0{'descr': '<f4', 'fortran_order': False, 'shape': (1,), }", UNSUPPORTED, "NumPy"
     yield "npz", archive([Entry("arr_0.npy", b"\x93NUMPY\x01\0" + b"\0" * 40)]), UNSUPPORTED, "NumPy"
-    yield "Keras 3", archive([Entry("metadata.json", b"{}"), Entry("config.json", b"{}"), Entry("model.weights.h5", b"\x89HDF\r\n\x1a\n")]), UNSUPPORTED, "Keras"
+    keras = [Entry("metadata.json", b"{}"), Entry("config.json", b"{}"), Entry("model.weights.h5", b"\x89HDF\r\n\x1a\n")]
+    yield "Keras 3", archive(keras), UNSUPPORTED, "Keras"
     yield "any zip", archive([Entry("letter.txt", b"hello")]), UNSUPPORTED, "zip"
     yield "an empty zip", archive([]), UNSUPPORTED, "zip"
     member = bytearray(512)
@@ -288,15 +291,16 @@ def benign():
     yield "safetensors with spaces behind", safetensors(one() + "   ", b"\0" * 8), ["a"]
     yield "safetensors without tensors", safetensors("{}"), []
     yield "safetensors with metadata", safetensors('{"__metadata__":{"format":"pt"},' + one()[1:], b"\0" * 8), ["a"]
-    for dtype, bits in (("F64", 64), ("F32", 32), ("F16", 16), ("BF16", 16), ("I64", 64), ("I32", 32), ("I16", 16), ("I8", 8), ("U8", 8), ("BOOL", 8), ("U16", 16),
-                        ("U32", 32), ("U64", 64), ("F8_E4M3", 8), ("F8_E5M2", 8), ("F8_E8M0", 8), ("F4", 4), ("C64", 64)):
+    for dtype, bits in (("F64", 64), ("F32", 32), ("F16", 16), ("BF16", 16), ("I64", 64), ("I32", 32), ("I16", 16), ("I8", 8), ("U8", 8), ("BOOL", 8),
+                        ("U16", 16), ("U32", 32), ("U64", 64), ("F8_E4M3", 8), ("F8_E5M2", 8), ("F8_E8M0", 8), ("F4", 4), ("C64", 64)):
         yield f"safetensors {dtype}", safetensors(one(dtype, "[8]", f"[0,{bits}]"), b"\0" * bits), ["a"]
     for root in ("archive", "pytorch_model", "model weights", "a.b", "ключ"):
         yield f"zip, root {root}", torch_zip(root=root), ["weight"]
     yield "zip without byteorder", archive([e for e in torch_entries(state, {"0": FLOATS}) if b"byteorder" not in e.name]), ["weight"]
     yield "zip64", archive64(torch_entries(state, {"0": FLOATS})), ["weight"]
     yield "zip, data.pkl deflated", torch_zip(deflate=True), ["weight"]
-    yield "zip, a storage deflated", archive([e if b"data/0" not in e.name else Entry(e.name, e.data, deflate=True) for e in torch_entries(state, {"0": FLOATS})]), ["weight"]
+    packed = [Entry(e.name, e.data, deflate=b"data/0" in e.name) for e in torch_entries(state, {"0": FLOATS})]
+    yield "zip, a storage deflated", archive(packed), ["weight"]
     yield "zip, a folder's entry", archive([Entry("archive/", b"")] + torch_entries(state, {"0": FLOATS})), ["weight"]
     yield "zip with a comment", archive(torch_entries(state, {"0": FLOATS}), comment=b"made by hand"), ["weight"]
     yield "zip, a storage that nothing uses", torch_zip(storages={"0": FLOATS, "1": FLOATS}), ["weight"]
@@ -308,7 +312,8 @@ def benign():
     yield "zip, two views of one storage", torch_zip({"a": WEIGHT, "b": Tensor(Storage("0", 6), (3,), offset=3)}), ["a", "b"]
     yield "zip, state_dict", torch_zip({"state_dict": state, "epoch": 1}), ["weight"]
     yield "zip, module. of DDP", torch_zip({"module.weight": WEIGHT}), ["weight"]
-    yield "zip, numbers and text beside", torch_zip({"weight": WEIGHT, "step": 1 << 70, "note": "ok", "pi": 3.14, "none": None, "flags": (True, False)}), ["weight"]
+    beside = {"weight": WEIGHT, "step": 1 << 70, "note": "ok", "pi": 3.14, "none": None, "flags": (True, False)}
+    yield "zip, numbers and text beside", torch_zip(beside), ["weight"]
     yield "zip, lists", torch_zip([WEIGHT, WEIGHT]), ["0", "1"]
     for protocol in (1, 2, 3, 4, 5):  # 0 cannot write a persistent id that is a tuple
         yield f"zip, protocol {protocol}", torch_zip(data=dumps(state, protocol)), ["weight"]
@@ -322,7 +327,8 @@ def nested_threats(canary):
     """(name, content, a kind of row that --threats must have): what is reported and not followed."""
     evil = b"cos\nsystem\n(S'touch " + canary.encode() + b"'\ntR."
     inner = torch_zip(data=evil)
-    yield "a pickle inside a zip inside a zip", archive(torch_entries(collections.OrderedDict(weight=WEIGHT), {"0": FLOATS}) + [Entry("archive/extra.zip", inner)]), "nested"
+    plain = torch_entries(collections.OrderedDict(weight=WEIGHT), {"0": FLOATS})
+    yield "a pickle inside a zip inside a zip", archive(plain + [Entry("archive/extra.zip", inner)]), "nested"
     yield "base64 of a pickle inside text", torch_zip({"weight": WEIGHT, "note": base64.b64encode(pickle.dumps({"a": [1] * 40}, 4) * 3).decode()}), "base64"
     yield "a pickle inside bytes", torch_zip({"weight": WEIGHT, "note": evil + b"\x80\x04" + evil}), ""
     yield "a global", torch_zip(data=evil), "global"
