@@ -17,9 +17,6 @@
 /* Where trainers put the weights: Lightning and most others, fairseq and timm, PyTorch's own examples, DeepSpeed, Diffusers, … */
 static const char *const wrappers[] = { "state_dict", "model_state_dict", "model", "module", "model_state", "net", "network", "params", "weights",
 	"state_dict_model", "model_weights", "generator" };
-/* What wrapping modules put before every name: DistributedDataParallel, torch.compile. */
-static const char *const prefixes[] = { "_orig_mod.", "module.", "_orig_mod." };
-
 typedef struct row {
 	og_tensor t;
 	uint64_t at; /* in the file */
@@ -400,22 +397,6 @@ static og_status visit_root(walk *w, const og_torch_root *r, const og_pval *valu
 	return visit(w, value);
 }
 
-/* A prefix that is before every name. */
-static og_status take_prefixes(walk *w)
-{
-	for (size_t i = 0; i < OG_COUNT(prefixes); i++) {
-		size_t k = 0, n = strlen(prefixes[i]);
-		while (k < w->count && og_starts_with(w->rows[k].t.name, prefixes[i]) && w->rows[k].t.name[n])
-			k++;
-		if (k < w->count)
-			continue;
-		for (k = 0; k < w->count; k++)
-			w->rows[k].t.name += n;
-		OG_TRY(og_reader_note(w->t->r, w->err, "\"%s\", which is before every name, is left out", prefixes[i]));
-	}
-	return OG_OK;
-}
-
 static int by_place(const void *a, const void *b)
 {
 	const row *x = a, *y = b;
@@ -465,7 +446,7 @@ static og_status walk_roots(walk *w, const og_torch_root *roots, size_t n)
 		return OG_OK;
 	if (!unwrapped && w->others)
 		OG_TRY(og_reader_note(w->t->r, w->err, "%" PRIu64 " value%s no tensor and left out", w->others, w->others == 1 ? " is" : "s are"));
-	return take_prefixes(w);
+	return OG_OK;
 }
 
 og_status og_torch_tensors(const og_torch *t, const og_torch_root *roots, size_t n, og_error *err)

@@ -222,7 +222,9 @@ static og_status inspect_checkpoint(og_inspection *s, const char *path, bool dig
 		return og_fail_nomem(err);
 	OG_TRY(checkpoint_rows(s, c, root, err));
 	OG_TRY(checkpoint_says(s, c, root, err));
-	og_status st = digests ? og_inspection_digests(s, err) : OG_OK;
+	og_status st = digests ? og_checkpoint_check(c, s->ctx, err) : OG_OK;
+	if (st == OG_OK && digests)
+		st = og_inspection_digests(s, err);
 	s->views = NULL; /* they were the checkpoint's */
 	return st;
 }

@@ -311,7 +311,7 @@ def benign():
     yield "zip, expanded", torch_zip({"t": Tensor(Storage("0", 6), (100, 6), (0, 1))}), ["t"]
     yield "zip, two views of one storage", torch_zip({"a": WEIGHT, "b": Tensor(Storage("0", 6), (3,), offset=3)}), ["a", "b"]
     yield "zip, state_dict", torch_zip({"state_dict": state, "epoch": 1}), ["weight"]
-    yield "zip, module. of DDP", torch_zip({"module.weight": WEIGHT}), ["weight"]
+    yield "zip, module. of DDP", torch_zip({"module.weight": WEIGHT}), ["module.weight"]
     beside = {"weight": WEIGHT, "step": 1 << 70, "note": "ok", "pi": 3.14, "none": None, "flags": (True, False)}
     yield "zip, numbers and text beside", torch_zip(beside), ["weight"]
     yield "zip, lists", torch_zip([WEIGHT, WEIGHT]), ["0", "1"]

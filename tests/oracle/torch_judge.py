@@ -110,7 +110,8 @@ def nested(rng, state):
     if kind == 1:
         return {"model": state, "optimizer": {"state": {}, "param_groups": [{"lr": 1e-3, "betas": (0.9, 0.999)}]}, "args": None}, plain
     if kind == 2:
-        return type(state)((f"module.{k}", v) for k, v in state.items()), plain
+        prefixed = type(state)((f"module.{k}", v) for k, v in state.items())
+        return prefixed, dict(prefixed)
     if kind == 3:
         values = list(state.values())
         return {"stack": values, "deep": {"a": {"b": values[0]}}}, {**{f"stack.{i}": v for i, v in enumerate(values)}, "deep.a.b": values[0]}
