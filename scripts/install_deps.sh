@@ -58,8 +58,11 @@ python_has() {
 }
 
 clang_fuzzes() {
-	printf 'int LLVMFuzzerTestOneInput(const unsigned char *p, unsigned long n) { return p && n ? 0 : 0; }\n' |
-		clang -x c -fsanitize=fuzzer,address,undefined -o "$BUILD/tmp/fuzz-probe" - 2>/dev/null
+	local kind
+	for kind in address,undefined memory; do
+		printf 'int LLVMFuzzerTestOneInput(const unsigned char *p, unsigned long n) { return p && n ? 0 : 0; }\n' |
+			clang -x c -fsanitize=fuzzer,$kind -o "$BUILD/tmp/fuzz-probe" - 2>/dev/null || return
+	done
 }
 
 missing=()

@@ -34,6 +34,7 @@ typedef struct og_arch {
 	const og_head *heads;    /* ends with {0} */
 	const og_ignore *ignore; /* tensors that nothing uses, and why; ends with {0} */
 	const char *const *marks; /* tensors of the base model that tell the family, below the base prefix, the most telling one last; ends with NULL */
+	const char *sisters; /* families with the same bare names that number positions from behind the pad token, for a message; NULL: none */
 } og_arch;
 
 const og_arch *og_arch_find(const char *model_type); /* NULL: not done */

@@ -132,4 +132,5 @@ static const char *const marks[] = { "embeddings.word_embeddings.weight", "encod
 const og_arch og_arch_bert = {
 	.model_type = "bert", .base_prefix = "bert", .revision = 1,
 	.config_size = sizeof(bert), .family = &text, .fields = fields, .inert = inert, .heads = heads, .ignore = ignore, .marks = marks,
+	.sisters = "RoBERTa, XLM-RoBERTa, CamemBERT, …",
 };

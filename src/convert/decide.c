@@ -61,6 +61,7 @@ const og_arch *og_arch_of_class(const char *class_name)
 typedef struct candidates {
 	const og_arch *first;
 	size_t n;
+	bool prefixed; /* their names bear the base prefix */
 	const char *names; /* "bert, roberta" */
 } candidates;
 
@@ -69,16 +70,14 @@ static og_status find_candidates(const og_checkpoint *c, og_arena *arena, candid
 {
 	size_t n;
 	const og_arch *const *all = og_arch_all(&n);
-	bool prefixed = false;
 	*out = (candidates){ 0 };
 	for (size_t i = 0; i < n; i++) {
 		og_ledger *l;
 		OG_TRY(og_ledger_new(arena, c, all[i]->base_prefix, NULL, NULL, &l, err));
-		if (!og_ledger_knows(l, all[i]->marks) || (prefixed && !og_ledger_prefixed(l)))
+		if (!og_ledger_knows(l, all[i]->marks) || (out->prefixed && !og_ledger_prefixed(l)))
 			continue;
-		if (og_ledger_prefixed(l) && !prefixed)
-			*out = (candidates){ 0 };
-		prefixed = og_ledger_prefixed(l);
+		if (og_ledger_prefixed(l) && !out->prefixed)
+			*out = (candidates){ .prefixed = true };
 		out->first = out->n ? out->first : all[i];
 		out->names = out->n ? og_arena_printf(arena, "%s, %s", out->names, all[i]->model_type) : all[i]->model_type;
 		out->n++;
@@ -88,18 +87,28 @@ static og_status find_candidates(const og_checkpoint *c, og_arena *arena, candid
 	return OG_OK;
 }
 
-static og_status by_tensors(const og_checkpoint *c, og_arena *arena, const og_arch **out, og_error *err)
+/* A pad token that is not the first, or a single kind of segment: a config of those that have bare names and sizes alike and other numbers. */
+static bool like_a_sister(const og_json *doc, const candidates *found)
+{
+	return !found->prefixed && found->first->sisters && (og_json_i64(doc, "pad_token_id", 0) != 0 || og_json_i64(doc, "type_vocab_size", 2) == 1);
+}
+
+static og_status by_tensors(const og_json *doc, const og_checkpoint *c, og_arena *arena, const og_arch **out, og_error *err)
 {
 	candidates found = { 0 };
 	og_status s = OG_OK;
 	if (c)
 		OG_TRY(find_candidates(c, arena, &found, err));
-	if (found.n == 1) {
+	bool sister = found.n == 1 && like_a_sister(doc, &found);
+	if (found.n == 1 && !sister) {
 		*out = found.first;
 		return OG_OK;
 	}
 	if (!c)
 		s = og_fail(err, ONNXGATE_FORMAT, "config.json: model_type: missing, and neither a class nor weights are there that tell it");
+	else if (sister)
+		s = og_fail(err, ONNXGATE_FORMAT, "config.json: model_type: missing, the tensors without \"%s.\" fit %s and %s alike, and pad_token_id or "
+			"type_vocab_size is not as in %s", found.first->base_prefix, found.names, found.first->sisters, found.names);
 	else if (found.n)
 		s = og_fail(err, ONNXGATE_FORMAT, "config.json: model_type: missing, and the names of the tensors fit %s", found.names);
 	else
@@ -122,7 +131,7 @@ og_status og_decide_arch(const og_json *doc, const og_checkpoint *c, const char 
 		in->type_from = "by its class the model is";
 		OG_TRY(og_plan_note(p, arena, og_arena_printf(arena, "config.json names no model_type; its class %s is one of %s", name, in->arch->model_type), err));
 	} else {
-		OG_TRY(by_tensors(c, arena, &in->arch, err));
+		OG_TRY(by_tensors(doc, c, arena, &in->arch, err));
 		in->type_from = "by its tensors the model is";
 		OG_TRY(og_plan_note(p, arena, og_arena_printf(arena, "config.json names no model_type; the tensors are those of %s", in->arch->model_type), err));
 	}

@@ -65,6 +65,8 @@ og_status og_plan_make_seen(const og_json *doc, bool sentence_transformers, cons
 	OG_TRY(og_decide_arch(doc, c, o->type, arena, p, err));
 	OG_TRY(og_choose_head(in->arch, doc, o->task, sentence_transformers, arena, &in->head, &p->architecture, &p->task_reason, err));
 	OG_TRY(og_config_refusals(doc, in->head->class_name, err));
+	if (p->architecture) /* its base model is asked for, which that code may compute otherwise */
+		OG_TRY(og_config_refusals(doc, p->architecture, err));
 	og_unknown_keys unknown;
 	in->config = og_arena_alloc(arena, in->arch->config_size);
 	if (!in->config)

@@ -64,9 +64,9 @@ static og_status ask(const og_plan *p, const og_checkpoint *c, const og_field *f
 	OG_TRY(copy_plan(p, arena, &q, err));
 	set(((og_plan_inner *)q->inner)->config, f, PROBE);
 	OG_TRY(og_ledger_new(arena, c, in->arch->base_prefix, NULL, NULL, &l, err));
-	og_status s = og_describe_files(q, l, arena, &models, &n, err);
+	og_status s = og_describe_files(q, l, arena, &models, &n, NULL);
 	if (s == ONNXGATE_NOMEM)
-		return s;
+		return og_fail_nomem(err);
 	const og_claim *claims = og_ledger_claims(l, &n);
 	for (size_t i = 0; s == OG_OK && i < n; i++) { /* a description that cannot do with such a number tells nothing */
 		const og_tensor *t = claims[i].tensor;
@@ -174,10 +174,10 @@ static og_status fits(const og_plan *p, const og_head *h, const og_checkpoint *c
 	in->head = h;
 	for (int round = 0; round < 2 && changed; round++) {
 		OG_TRY(og_ledger_new(arena, c, in->arch->base_prefix, NULL, NULL, &l, err));
-		og_status s = og_describe_files(q, l, arena, &models, &n, err);
+		og_status s = og_describe_files(q, l, arena, &models, &n, NULL);
 		*out = s == OG_OK;
 		if (s != OG_OK)
-			return s == ONNXGATE_NOMEM ? s : OG_OK;
+			return s == ONNXGATE_NOMEM ? og_fail_nomem(err) : OG_OK;
 		OG_TRY(og_settle_sizes(q, c, l, arena, &changed, &notes, &n, err));
 	}
 	const og_claim *claims = og_ledger_claims(l, &n);

@@ -74,6 +74,20 @@ class Disagree(Case):
         self.make(ALBERT, {"model_type": None, "architectures": None, "embedding_size": 8})
         self.note(self.converted()[0], "the tensors are those of albert")
 
+    def test_no_model_type_and_the_names_of_a_sister_family(self):
+        """RoBERTa's bare names and shapes are BERT's; its positions begin elsewhere, which no check of the graph can see."""
+        untyped = {"model_type": None, "architectures": None}
+        one = {k: [1, 16] if "token_type" in k else s for k, s in models.shapes(models.CONFIG).items()}
+        for named, config in ((models.shapes(models.CONFIG), {"pad_token_id": 1}), (one, {"type_vocab_size": 1})):
+            drawn = self.make(named, {**untyped, **config})
+            for args in ([], ["--task", "feature-extraction"]):
+                self.refused(10, *args, says=["model_type: missing", "fit bert and RoBERTa", "pad_token_id"], hint="--type")
+            _, path = self.converted("--type", "bert")
+            self.make(None, {**untyped, **config}, tensors={"bert." + k: v for k, v in drawn.items()})
+            self.note(self.converted()[0], "the tensors are those of bert")
+            self.make(None, config, tensors=drawn)
+            self.same_as(path)
+
     def test_no_model_type_and_strange_tensors(self):
         self.make({"encoder.weight": [3, 3]}, {"model_type": None, "architectures": None})
         self.refused(6, says=["model_type: missing", "no architecture that is done"], hint="--type")
@@ -187,6 +201,9 @@ class Disagree(Case):
         self.note(d, "1 tensor ignored (outside the base model", "head.of.mine.weight")
         self.make(None, {}, tensors={k: v for k, v in drawn.items() if k.startswith("bert.")})
         self.same_as(path)
+        own = {"AutoConfig": "configuration_my.MyConfig", "AutoModelForSomething": "modeling_my.MyBertForSomething"}
+        self.make(None, {"architectures": ["MyBertForSomething"], "auto_map": own}, tensors=drawn)
+        self.refused(6, "--task", "feature-extraction", says=["auto_map", "MyBertForSomething", "never run"], hint="trusted")
         self.make({**named, "bert.adapter.weight": [5, 16]}, {"architectures": ["MyBertForSomething"]})
         self.refused(12, "--task", "feature-extraction", says=["used by nothing", "bert.adapter.weight"], hint="--allow-unexpected")
 
