@@ -30,7 +30,11 @@
 #define OG_TORCH_NODES_BYTE 4                   /* … and so many for a byte of the pickle: a value takes one, and is looked at three times */
 #define OG_TORCH_TENSORS_MAX OG_SAFETENSORS_TENSORS_MAX
 #define OG_TORCH_TENSOR_BYTES 32                /* of its pickle per tensor: name and numbers take at least 60; a reference to one takes 2 */
-#define OG_TORCH_TENSORS_FREE 1000              /* … below which that is not asked */
+#define OG_TORCH_TENSOR_PACKED 4                /* of its file per tensor, where the pickle is deflated: about 10 */
+#define OG_TORCH_TENSORS_FREE 1000              /* … below which neither is asked */
+#define OG_TORCH_NAMES_FREE (4u << 20)          /* bytes of all names of a file, each with the path to it, that need no justification … */
+#define OG_TORCH_NAMES_RATIO 4                  /* … and beyond that, for each byte of the file: a tensor takes over 100 and its name about 50 */
+#define OG_TORCH_FLAGS_MAX 16                   /* of one tensor (conj, neg): they are looked through for each tensor that has them */
 #define OG_TORCH_EXPANDED_MAX ((uint64_t)1 << 30) /* how much larger than the file a tensor with strides of 0 may be, written out */
 #define OG_SHARDS_MAX 10000                     /* files of one checkpoint; huggingface.js has the same */
 #define OG_DIM_MAX ((int64_t)1 << 40)           /* one dim of a tensor */

@@ -9,6 +9,11 @@
 #include <string.h>
 #include <unistd.h>
 
+typedef struct file {
+	og_source s;
+	struct timespec written; /* when it was, as of its opening */
+} file;
+
 typedef struct memory {
 	og_source s;
 	uint8_t *p;
@@ -61,7 +66,8 @@ static const og_source_ops memory_ops = { memory_read, memory_free };
 
 og_status og_source_open(const char *path, og_source **out, og_error *err)
 {
-	og_auto(og_source) *s = og_alloc(sizeof *s);
+	file *f = og_alloc(sizeof *f);
+	og_auto(og_source) *s = f ? &f->s : NULL;
 	struct stat st;
 	if (!s)
 		return og_fail_nomem(err);
@@ -72,6 +78,7 @@ og_status og_source_open(const char *path, og_source **out, og_error *err)
 		return og_fail_nomem(err);
 	OG_TRY(og_open_regular(path, &s->fd, &st, err));
 	s->size = (uint64_t)st.st_size;
+	f->written = st.st_mtim;
 	*out = og_steal(&s);
 	return OG_OK;
 }
@@ -101,6 +108,19 @@ og_status og_source_read(og_source *s, uint64_t offset, void *buf, size_t n, og_
 		return og_fail_at(err, ONNXGATE_FORMAT, offset, "%s: truncated: %zu bytes expected at offset %llu, the file has %llu", s->name, n,
 						  (unsigned long long)offset, (unsigned long long)s->size);
 	return n ? s->ops->read(s, offset, buf, n, err) : OG_OK;
+}
+
+og_status og_source_unchanged(const og_source *s, og_error *err)
+{
+	struct stat st;
+	if (s->ops != &file_ops)
+		return OG_OK;
+	const file *f = (const file *)s;
+	if (fstat(s->fd, &st))
+		return og_fail_errno(err, errno, "read", s->name);
+	if ((uint64_t)st.st_size == s->size && st.st_mtim.tv_sec == f->written.tv_sec && st.st_mtim.tv_nsec == f->written.tv_nsec)
+		return OG_OK;
+	return og_fail(err, ONNXGATE_MISMATCH, "%s: somebody wrote to it while it was read: expected the same bytes to the end", s->name);
 }
 
 void og_source_free(og_source *s)

@@ -29,6 +29,8 @@ og_status og_source_open(const char *path, og_source **out, og_error *err) OG_MU
 og_status og_source_memory(const char *name, const void *p, size_t n, og_source **out, og_error *err) OG_MUST;
 /* All n bytes, or FORMAT when the range ends past the size ("truncated"), IO when reading fails. */
 og_status og_source_read(og_source *s, uint64_t offset, void *buf, size_t n, og_error *err) OG_MUST;
+/* MISMATCH when a local file was written to since it was opened, as far as its size and time tell. Other kinds: OK. */
+og_status og_source_unchanged(const og_source *s, og_error *err) OG_MUST;
 void og_source_free(og_source *s);
 OG_DEFINE_FREEP(og_source)
 

@@ -41,7 +41,7 @@ const cli_command cmd_convert = {
 	.max = 1,
 	.summary = "convert a model's weights into an export folder",
 	.text = "The folder appears when it is whole and proved; when anything fails, nothing is left. A word that begins with\n"
-	        "'/' or '.' or names a folder is a folder; everything else is a repository.",
+	        "'/' or '.' or names something on this disk is a folder; everything else is a repository.",
 	.options = options,
 	.examples = examples,
 	.run = run,

@@ -32,6 +32,7 @@ static void catch_signals(void)
 	sigaction(SIGINT, &sa, NULL);
 	sigaction(SIGTERM, &sa, NULL);
 	signal(SIGPIPE, SIG_IGN); /* a reader that left is an output that cannot be written: exit code 8 */
+	signal(SIGXFSZ, SIG_IGN); /* and so is one that may not grow further */
 }
 
 /* A caller may have closed one of the three: then the next file that is opened, a database say, would take its number and with it our

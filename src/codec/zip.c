@@ -414,8 +414,9 @@ og_status og_zip_open(og_source *s, og_arena *arena, og_zip **out, og_error *err
 {
 	opening o = { .arena = arena, .z = og_arena_alloc(arena, sizeof *o.z) };
 	og_autofree uint8_t *memory = og_alloc(WINDOW);
-	if (!o.z || !memory)
+	if (!o.z || !memory || !(o.z->unpacked = og_arena_alloc(arena, sizeof *o.z->unpacked)))
 		return og_fail_nomem(err);
+	*o.z->unpacked = (og_zip_unpacked){ .lock = PTHREAD_MUTEX_INITIALIZER, .fd = -1 };
 	o.z->source = s;
 	o.w = (og_zip_window){ .s = s, .p = memory, .cap = WINDOW };
 	OG_TRY(read_end(&o, err));

@@ -28,6 +28,7 @@ typedef struct og_zip {
 	size_t n;
 	struct og_strmap *names; /* index + 1 in entries */
 	bool no_crc; /* no entry that has bytes records a CRC (PyTorch can leave them out): then none is compared */
+	struct og_zip_unpacked *unpacked; /* og_zip_inflated()'s */
 } og_zip;
 
 /* Everything in arena. UNSUPPORTED: encrypted, several disks, a method other than stored and deflated. UNSAFE: traversal or absolute
@@ -38,7 +39,7 @@ const og_zip_entry *og_zip_find(const og_zip *z, const char *name); /* NULL: non
 /* The whole entry in memory, CRC checked. size over max: FORMAT "expected at most …". In arena. */
 og_status og_zip_read(const og_zip *z, const og_zip_entry *e, size_t max, og_arena *arena, const uint8_t **out, og_error *err) OG_MUST;
 /* A deflated entry as a source of its own (yours; z must outlive it): inflated on the first read, whichever thread's, into an unlinked
- * temporary file; size and CRC are checked before a byte is given out. What failed once fails again. */
+ * temporary file, one for all that are in use; size and CRC are checked before a byte is given out. What failed once fails again. */
 og_status og_zip_inflated(const og_zip *z, const og_zip_entry *e, og_source **out, og_error *err) OG_MUST;
 /* Reads a stored entry's bytes and compares the CRC: MISMATCH names the entry. Deflated: OK (og_zip_inflated does it).
  * A large entry is read in pieces by the threads of ctx. */

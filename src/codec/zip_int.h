@@ -4,6 +4,8 @@
 #ifndef OG_CODEC_ZIP_INT_H
 #define OG_CODEC_ZIP_INT_H
 
+#include <pthread.h>
+
 #include "base/cursor.h"
 #include "base/str.h"
 #include "codec/zip.h"
@@ -44,6 +46,14 @@ bool og_zip_extra_read(const uint8_t *p, size_t n, og_zip_extra *out); /* false:
 
 /* Every local header and every byte between the entries, which are in order and end before the directory. Fills data_at. */
 og_status og_zip_locals(const og_zip *z, uint64_t directory_at, og_zip_window *w, og_error *err) OG_MUST;
+
+/* Where deflated entries are unpacked: one file, of which each that is in use has a range, since an archive may have thousands of them. */
+typedef struct og_zip_unpacked {
+	pthread_mutex_t lock; /* of what follows */
+	int fd;               /* -1: not open */
+	size_t users;         /* the last one closes it */
+	uint64_t size;        /* of their ranges */
+} og_zip_unpacked;
 
 /* "FILE: entry NAME: …" */
 og_status og_zip_bad(const og_zip *z, const og_zip_entry *e, og_error *err, og_status status, uint64_t at, const char *fmt, ...) OG_PRINTF(6, 7);

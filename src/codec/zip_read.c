@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -132,14 +131,27 @@ typedef struct inflated {
 	og_zip_entry e;
 	pthread_mutex_t lock; /* held while it is inflated */
 	int state;            /* atomic */
-	int fd;               /* written before state is READY; s.fd would be read without the lock */
+	int fd;               /* z->unpacked's, borrowed; written before state is READY; s.fd would be read without the lock */
+	uint64_t at;          /* of its range in there */
 	og_error error;
 } inflated;
 
 static og_status put_file(void *arg, const uint8_t *p, size_t n, uint64_t at, og_error *err)
 {
 	const inflated *f = arg;
-	return og_pwrite_all(f->fd, p, n, at, "a temporary file", err);
+	return og_pwrite_all(f->fd, p, n, f->at + at, "a temporary file", err);
+}
+
+static og_status open_file(inflated *f, og_error *err)
+{
+	og_zip_unpacked *u = f->z->unpacked;
+	og_status status = OG_OK;
+	pthread_mutex_lock(&u->lock);
+	if (u->fd < 0)
+		status = og_file_unlinked(&u->fd, err);
+	f->fd = u->fd;
+	pthread_mutex_unlock(&u->lock);
+	return status;
 }
 
 static og_status make_ready(inflated *f, og_error *err)
@@ -148,7 +160,7 @@ static og_status make_ready(inflated *f, og_error *err)
 	pthread_mutex_lock(&f->lock);
 	if (f->state == UNTOUCHED) {
 		f->error = (og_error){ .offset = ONNXGATE_NO_OFFSET };
-		status = og_file_unlinked(&f->fd, &f->error);
+		status = open_file(f, &f->error);
 		if (status == OG_OK)
 			status = inflate_all(f->z, &f->e, put_file, f, &f->error);
 		__atomic_store_n(&f->state, status == OG_OK ? READY : BROKEN, __ATOMIC_RELEASE);
@@ -169,7 +181,7 @@ static og_status inflated_read(og_source *s, uint64_t offset, void *buf, size_t 
 	if (__atomic_load_n(&f->state, __ATOMIC_ACQUIRE) != READY)
 		OG_TRY(make_ready(f, err));
 	while (n) {
-		ssize_t k = pread(f->fd, p, n, (off_t)offset);
+		ssize_t k = pread(f->fd, p, n, (off_t)(f->at + offset));
 		if (k < 0 && errno == EINTR)
 			continue;
 		if (k < 0)
@@ -186,8 +198,15 @@ static og_status inflated_read(og_source *s, uint64_t offset, void *buf, size_t 
 static void inflated_free(og_source *s)
 {
 	inflated *f = (inflated *)s;
-	if (f->fd >= 0)
-		close(f->fd);
+	og_zip_unpacked *u = f->z->unpacked;
+	pthread_mutex_lock(&u->lock);
+	if (!--u->users) {
+		if (u->fd >= 0)
+			close(u->fd);
+		u->fd = -1;
+		u->size = 0;
+	}
+	pthread_mutex_unlock(&u->lock);
 	pthread_mutex_destroy(&f->lock);
 	og_free(s->name);
 	og_free(f);
@@ -213,6 +232,11 @@ og_status og_zip_inflated(const og_zip *z, const og_zip_entry *e, og_source **ou
 	f->e = *e;
 	f->fd = -1;
 	pthread_mutex_init(&f->lock, NULL);
+	pthread_mutex_lock(&z->unpacked->lock);
+	z->unpacked->users++;
+	f->at = z->unpacked->size;
+	z->unpacked->size += e->size;
+	pthread_mutex_unlock(&z->unpacked->lock);
 	*out = &f->s;
 	return OG_OK;
 }

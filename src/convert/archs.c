@@ -36,7 +36,7 @@ static og_status list_tensors(const char *config, const char *model_type, const 
 	if (!arena)
 		return og_fail_nomem(err);
 	OG_TRY(og_json_read(config, OG_CONFIG_BYTES_MAX, &doc, err));
-	OG_TRY(og_plan_make(doc, false, &(og_convert_options){ .type = model_type, .task = task }, arena, &p, err));
+	OG_TRY(og_plan_make(doc, false, NULL, &(og_convert_options){ .type = model_type, .task = task }, arena, &p, err));
 	const og_plan_inner *in = p->inner;
 	OG_TRY(og_ledger_new(arena, NULL, in->arch->base_prefix, in->arch->fields, in->config, &l, err));
 	OG_TRY(og_describe_files(p, l, arena, &models, &n, err));

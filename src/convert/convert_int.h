@@ -35,10 +35,9 @@ og_status og_other_tasks(const og_plan *p, const og_checkpoint *c, og_arena *are
 og_status og_choose_head(const og_arch *arch, const og_json *config, const char *asked, bool sentence_transformers, og_arena *arena, const og_head **head,
 	const char **class_name, const char **reason, og_error *err) OG_MUST;
 
-/* Read config.json into a plan (no weights needed). doc is borrowed. _seen: with the tensors' names at hand. */
-og_status og_plan_make_seen(const og_json *doc, bool sentence_transformers, const og_checkpoint *c, const og_convert_options *o, og_arena *arena,
+/* Read config.json, which is borrowed, into a plan. c: whose names may decide the architecture; NULL: there are no weights at hand. */
+og_status og_plan_make(const og_json *doc, bool sentence_transformers, const og_checkpoint *c, const og_convert_options *o, og_arena *arena,
 	og_plan **out, og_error *err) OG_MUST;
-og_status og_plan_make(const og_json *doc, bool sentence_transformers, const og_convert_options *o, og_arena *arena, og_plan **out, og_error *err) OG_MUST;
 
 /* All files of the task, described and lowered, in the order of the head's files. */
 og_status og_describe_files(const og_plan *p, og_ledger *ledger, og_arena *arena, og_model ***models, size_t *n, og_error *err) OG_MUST;

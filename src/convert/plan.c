@@ -46,12 +46,7 @@ static og_status note_task(og_plan *p, og_arena *arena, og_error *err)
 		: og_arena_printf(arena, "config.json names no class: the tensors are taken for those of %s", in->head->class_name), err);
 }
 
-og_status og_plan_make(const og_json *doc, bool sentence_transformers, const og_convert_options *o, og_arena *arena, og_plan **out, og_error *err)
-{
-	return og_plan_make_seen(doc, sentence_transformers, NULL, o, arena, out, err);
-}
-
-og_status og_plan_make_seen(const og_json *doc, bool sentence_transformers, const og_checkpoint *c, const og_convert_options *o, og_arena *arena,
+og_status og_plan_make(const og_json *doc, bool sentence_transformers, const og_checkpoint *c, const og_convert_options *o, og_arena *arena,
 	og_plan **out, og_error *err)
 {
 	og_plan *p = og_arena_alloc(arena, sizeof(*p));
@@ -116,5 +111,5 @@ og_status og_convert_plan(const char *dir, const og_convert_options *o, og_arena
 	og_status s = needs ? og_checkpoint_open(dir, &c, err) : OG_OK;
 	if (s != OG_OK && s != ONNXGATE_NOT_FOUND)
 		return s;
-	return og_plan_make_seen(doc, has(dir, "modules.json"), c, o, arena, out, err);
+	return og_plan_make(doc, has(dir, "modules.json"), c, o, arena, out, err);
 }

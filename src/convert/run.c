@@ -191,6 +191,7 @@ static og_status convert(run *r, og_checkpoint *c, onnxgate_level level)
 	OG_TRY(og_checkpoint_check(c, r->ctx, r->err));
 	for (size_t i = 0; i < n; i++)
 		OG_TRY(emit_one(r, models[i], &in->head->files[i]));
+	OG_TRY(og_checkpoint_unchanged(c, r->err)); /* else what was checked is not what was written */
 	OG_TRY(copy_companions(r));
 	r->out->describe_ms = described - begin;
 	r->out->emit_ms = og_now_ms() - described;

@@ -71,11 +71,30 @@ og_status og_hunt_fault(og_hunt *h, bool danger, const char *where, uint64_t shi
 	return why->status;
 }
 
+static uint32_t u16(const uint8_t *p)
+{
+	return (uint32_t)p[0] | (uint32_t)p[1] << 8;
+}
+
+static uint32_t u32(const uint8_t *p)
+{
+	return u16(p) | u16(p + 2) << 16;
+}
+
 /* ---- one piece: a file that is no archive, or an entry of one ------------------------------------------------ */
 
 static size_t head_size(const og_span *s)
 {
 	return s->end - s->at < HEAD ? (size_t)(s->end - s->at) : HEAD;
+}
+
+/* May the description of a NumPy array name objects? "|O" is what NumPy writes; it reads "O", "object", escapes and fields of them, too. */
+static bool may_name_objects(const uint8_t *p, size_t n)
+{
+	const uint8_t *end = memmem(p, n, "'fortran_order'", 15);
+	if (end && end > p)
+		n = (size_t)(end - p);
+	return memchr(p, 'O', n) || memchr(p, '\\', n) || memmem(p, n, "object", 6);
 }
 
 /* A NumPy array of objects is a pickle behind its header: magic, version, the header's length, "{'descr': '|O', …}". */
@@ -86,12 +105,15 @@ static og_status hunt_array(og_hunt *h, og_span s, const uint8_t *head, size_t n
 		return OG_OK;
 	length = (size_t)head[8] | (size_t)head[9] << 8 | (at == 12 ? (size_t)head[10] << 16 | (size_t)head[11] << 24 : 0);
 	size_t shown = n - at < length ? n - at : length;
-	if (!memmem(head + at, shown, "|O", 2)) {
+	bool whole = length <= s.end - s.at - at, objects = memmem(head + at, shown, "|O", 2) != NULL;
+	if (!objects && whole && (shown < length || may_name_objects(head + at, shown)))
+		OG_TRY(og_hunt_is_pickle(s.source, s.at + at + length, s.end, &objects, err));
+	if (!objects) {
 		(void)og_hunt_row(h, false, "format", s.where, 0, "a NumPy array of numbers: no code can be in it");
 		return OG_OK;
 	}
 	(void)og_hunt_row(h, true, "nested", s.where, 0, "a NumPy array of objects, which is a pickle");
-	if (length > s.end - s.at - at)
+	if (!whole)
 		return OG_OK;
 	s.at += at + length;
 	return og_hunt_pickles(h, s, err);
@@ -117,14 +139,33 @@ static bool is_safetensors(const uint8_t *head, size_t n, uint64_t size)
 	return n > 8 && head[8] == '{' && length >= 2 && length <= size && length <= OG_SAFETENSORS_HEADER_MAX;
 }
 
+/* The length of the header can be an opcode that takes all of the header for a text ("V…\n"): then the bytes of the tensors are a pickle, for
+ * who loads the file as one. A tar archive's first block can be made of JSON, too. */
+static og_status hunt_safetensors_twin(og_hunt *h, og_source *s, const uint8_t *head, size_t n, bool *twin, og_error *err)
+{
+	const og_span span = { .source = s, .end = s->size, .where = "" };
+	bool tar = og_hunt_is_tar(head, n);
+	uint32_t length = u32(head);
+	*twin = tar;
+	if (!tar && og_hunt_pickle_letter(head[0]))
+		OG_TRY(og_hunt_is_pickle(s, 0, s->size, twin, err));
+	if (*twin)
+		(void)og_hunt_row(h, true, "polyglot", "", 0, "safetensors for one program, %s for the next", tar ? "a tar archive" : "a pickle");
+	else if (length > OG_PICKLE_TEXT_MAX && og_hunt_pickle_letter(head[0]))
+		(void)og_hunt_row(h, true, "polyglot", "", 0, "a header of %" PRIu32 " bytes, which may be a pickle's text: what follows it is not looked at", length);
+	return *twin && !tar ? og_hunt_pickles(h, span, err) : OG_OK;
+}
+
 /* Of a whole file only: readers read files. */
-static og_status hunt_safetensors(og_hunt *h, og_source *s, og_error *err)
+static og_status hunt_safetensors(og_hunt *h, og_source *s, const uint8_t *head, size_t n, og_error *err)
 {
 	og_reader *r = NULL;
 	og_error why = { .offset = ONNXGATE_NO_OFFSET };
+	bool twin;
+	OG_TRY(hunt_safetensors_twin(h, s, head, n, &twin, err));
 	if (og_reader_open(s, &r, &why) != OG_OK)
 		return og_hunt_fault(h, false, "", 0, s, &why, err);
-	(void)og_hunt_row(h, false, "format", "", 0, "%s: no code can be in it", r->format->name);
+	(void)og_hunt_row(h, false, "format", "", 0, twin ? "%s" : "%s: no code can be in it", r->format->name);
 	for (size_t i = 0; i < r->metadata_count; i++)
 		hunt_text(h, "", "metadata", r->metadata[i].key, r->metadata[i].value);
 	r->source = NULL; /* it was lent */
@@ -271,16 +312,6 @@ static og_status find_local(og_source *s, uint64_t *at, uint64_t *budget, bool *
 	return OG_OK;
 }
 
-static uint32_t u16(const uint8_t *p)
-{
-	return (uint32_t)p[0] | (uint32_t)p[1] << 8;
-}
-
-static uint32_t u32(const uint8_t *p)
-{
-	return u16(p) | u16(p + 2) << 16;
-}
-
 /* The entry of one local header, taken for what Python's zipfile might take it for. *at moves behind what is surely its own. */
 static og_status hunt_lost(og_hunt *h, og_source *s, uint64_t *at, og_error *err)
 {
@@ -368,9 +399,13 @@ static og_status hunt_plain(og_hunt *h, og_source *s, og_error *err)
 	OG_TRY(og_source_read(s, 0, head, n, err));
 	OG_TRY(has_zip_tail(s, &zip, err));
 	if (is_safetensors(head, n, s->size))
-		OG_TRY(hunt_safetensors(h, s, err));
+		OG_TRY(hunt_safetensors(h, s, head, n, err));
 	else
 		OG_TRY(hunt_piece(h, span, og_hunt_pickle_head(head, n), &listed, err));
+	if (!listed && og_hunt_is_zlib(head, n) && !is_safetensors(head, n, s->size)) {
+		(void)og_hunt_row(h, true, "nested", "", 0, "a zlib stream; what it holds is not looked at");
+		listed = true;
+	}
 	if (!listed && !is_safetensors(head, n, s->size) && !og_threats_onnx(head, n) && !zip)
 		return hunt_unknown(h, s, err);
 	if (!zip)

@@ -41,6 +41,10 @@ og_status og_hunt_pickles(og_hunt *h, og_span span, og_error *err) OG_MUST;
 
 /* "a zip archive", "a gzip stream", "a program or library", … by its first bytes. NULL: no telling. *program: code for the machine. */
 const char *og_hunt_container(const uint8_t *head, size_t n, bool *program);
+/* Tar before 1988 had no magic, and Python still reads it: the first block (512 bytes) sums up to what it says at 148. */
+bool og_hunt_is_tar(const uint8_t *head, size_t n);
+/* What joblib makes of a pickle, among others. Two bytes are little: ask it of whole files only. */
+bool og_hunt_is_zlib(const uint8_t *head, size_t n);
 bool og_hunt_pickle_head(const uint8_t *head, size_t n); /* PROTO of a protocol from 2 on */
 /* Could a pickle of protocol 0 or 1 begin so? Many texts do. */
 bool og_hunt_pickle_letter(uint8_t first);

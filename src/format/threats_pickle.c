@@ -220,15 +220,17 @@ static void show_args(og_buf *b, const og_pval *args)
 }
 
 /* The widths of the storages of a legacy file are what its persistent ids say. */
-static void note_storage(listing *l, const og_pval *v)
+static void on_persistent(void *arg, const og_pval *v, uint64_t at)
 {
+	listing *l = arg;
 	og_storage s;
-	if (v->kind != OG_P_PERSISTENT || og_storage_of(v, "", &s, NULL) != OG_OK)
+	(void)at;
+	if (!l->storages || og_storage_of(v, "", &s, NULL) != OG_OK || og_strmap_find(l->storages, s.key.p)) /* a NUL follows */
 		return;
 	char *key = og_arena_strndup(l->kept, s.key.p, s.key.n);
 	uint64_t *slot = key ? og_strmap_slot(l->storages, key) : NULL;
 	if (slot)
-		*slot = 1 + (s.elements ? s.bytes / s.elements : 0);
+		*slot = 1 + og_dtype_bits(s.type->dtype ? s.type->dtype : OG_U8) / 8;
 }
 
 static void on_call(void *arg, const char *op, const og_pval *object, uint64_t at)
@@ -238,8 +240,6 @@ static void on_call(void *arg, const char *op, const og_pval *object, uint64_t a
 	l->called = true;
 	if (!l->h || object->kind != OG_P_OBJECT)
 		return;
-	for (size_t i = 0; l->storages && object->args && object->args->kind == OG_P_TUPLE && i < object->args->n; i++)
-		note_storage(l, object->args->items[i]);
 	bool global = object->of && object->of->kind == OG_P_GLOBAL;
 	bool danger = !global || !is_allowed_global(object->of->text);
 	if (global)
@@ -271,7 +271,7 @@ static void on_data(void *arg, og_str data, uint64_t at)
 {
 	listing *l = arg;
 	const char *kind, *what;
-	if (og_threats_in_text(data, l->scratch, &kind, &what))
+	if (l->h->n <= OG_THREAT_ROWS_MAX && og_threats_in_text(data, l->scratch, &kind, &what))
 		(void)og_hunt_row(l->h, !og_streq(kind, "code"), kind, l->span.where, told(l, at), "%s", what ? what : "");
 }
 
@@ -280,7 +280,7 @@ static void on_data(void *arg, og_str data, uint64_t at)
 static og_status read_one(listing *l, og_pval **out, uint64_t *next, og_error *why)
 {
 	const og_pickle_rules rules = { .allow = on_global, .persistent = true, .on_op = on_op, .on_data = l->h ? on_data : NULL, .on_danger = on_danger,
-		.arg = l, .on_call = on_call };
+		.arg = l, .on_call = on_call, .on_persistent = on_persistent };
 	return og_pickle_read(l->span.source, l->span.at, l->span.end, &rules, l->scratch, out, next, why);
 }
 

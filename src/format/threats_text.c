@@ -35,6 +35,27 @@ static const struct {
 #undef C
 };
 
+/* The field of the sum is octal digits, with spaces as one likes, or a big-endian number behind a byte of 0x80. */
+bool og_hunt_is_tar(const uint8_t *head, size_t n)
+{
+	enum { BLOCK = 512, AT = 148, SIZE = 8 };
+	uint64_t said = 0;
+	int64_t sum = SIZE * ' ', odd = SIZE * ' '; /* odd: of signed bytes, as some old writers added them */
+	if (n < BLOCK)
+		return false;
+	for (size_t i = 0; i < BLOCK; i++) {
+		bool own = i >= AT && i < AT + SIZE;
+		sum += own ? 0 : head[i];
+		odd += own ? 0 : (int8_t)head[i];
+	}
+	for (size_t i = AT; i < AT + SIZE && (head[AT] & 0x80 || head[i]); i++)
+		if (head[AT] & 0x80)
+			said = i > AT ? said << 8 | head[i] : 0;
+		else if (head[i] >= '0' && head[i] <= '7')
+			said = said << 3 | (uint64_t)(head[i] - '0');
+	return said == (uint64_t)sum || said == (uint64_t)odd;
+}
+
 const char *og_hunt_container(const uint8_t *head, size_t n, bool *program)
 {
 	for (size_t i = 0; i < OG_COUNT(containers); i++)
@@ -42,7 +63,13 @@ const char *og_hunt_container(const uint8_t *head, size_t n, bool *program)
 			*program = containers[i].program;
 			return containers[i].what;
 		}
-	return NULL;
+	*program = false;
+	return og_hunt_is_tar(head, n) ? "a tar archive" : NULL;
+}
+
+bool og_hunt_is_zlib(const uint8_t *head, size_t n)
+{
+	return n > 2 && head[0] == 0x78 && !(head[1] & 0x20) && (head[0] << 8 | head[1]) % 31 == 0;
 }
 
 bool og_hunt_pickle_head(const uint8_t *head, size_t n)
@@ -52,7 +79,7 @@ bool og_hunt_pickle_head(const uint8_t *head, size_t n)
 
 bool og_hunt_pickle_letter(uint8_t first)
 {
-	return first && strchr("(cioNIJKLMFGSTUVXBC]}l)dtpqj\x80\x88\x89\x8a\x8b\x8c\x8e\x8f\x95\x96", first) != NULL;
+	return first && strchr("(cioNIJKLMFGSTUVXBC]}l)dtpqj\x80\x88\x89\x8a\x8b\x8c\x8d\x8e\x8f\x95\x96", first) != NULL;
 }
 
 bool og_threats_onnx(const uint8_t *p, size_t n)

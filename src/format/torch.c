@@ -36,6 +36,7 @@ typedef struct walk {
 	uint64_t found, others; /* tensors; leaves that are none */
 	row *rows;
 	size_t count, cap;
+	uint64_t name_bytes; /* of their names */
 } walk;
 
 static og_status bad(const walk *w, og_status status, uint64_t at, const char *fmt, ...) OG_PRINTF(4, 5);
@@ -203,6 +204,23 @@ static bool push(walk *w, const og_pval *key, size_t index)
 	return true;
 }
 
+/* A reference to a tensor takes two bytes of the pickle, and costs a row and a name with the whole path. */
+static og_status check_room(walk *w, const og_pval *v)
+{
+	uint64_t file = w->t->r->source->size, max = w->t->pickle_size / OG_TORCH_TENSOR_BYTES;
+	max = max < file / OG_TORCH_TENSOR_PACKED ? max : file / OG_TORCH_TENSOR_PACKED;
+	if (w->count == OG_TORCH_TENSORS_MAX)
+		return bad(w, ONNXGATE_FORMAT, v->at, "expected at most %d tensors, found more", OG_TORCH_TENSORS_MAX);
+	if (w->count >= OG_TORCH_TENSORS_FREE && w->count >= max)
+		return bad(w, ONNXGATE_UNSAFE, v->at, "expected at most %zu tensors in a pickle of %" PRIu64 " bytes and a file of %" PRIu64 ", found more", w->count,
+			w->t->pickle_size, file);
+	w->name_bytes += w->path_n;
+	if (w->name_bytes > OG_TORCH_NAMES_FREE && w->name_bytes / OG_TORCH_NAMES_RATIO > file)
+		return bad(w, ONNXGATE_UNSAFE, v->at, "expected names of at most %d times the file's %" PRIu64 " bytes, found more: a bomb", OG_TORCH_NAMES_RATIO,
+			file);
+	return OG_OK;
+}
+
 static og_status add_tensor(walk *w, const og_pval *v)
 {
 	row *r;
@@ -212,10 +230,7 @@ static og_status add_tensor(walk *w, const og_pval *v)
 		return bad(w, ONNXGATE_FORMAT, v->at, "expected a name of at most %d bytes, found %zu", OG_NAME_MAX, w->path_n);
 	if (w->odd)
 		return bad(w, ONNXGATE_UNSUPPORTED, v->at, "expected text or a whole number as the key of a tensor, found something else");
-	if (w->count == OG_TORCH_TENSORS_MAX)
-		return bad(w, ONNXGATE_FORMAT, v->at, "expected at most %d tensors, found more", OG_TORCH_TENSORS_MAX);
-	if (w->count >= OG_TORCH_TENSORS_FREE && w->count >= w->t->pickle_size / OG_TORCH_TENSOR_BYTES)
-		return bad(w, ONNXGATE_UNSAFE, v->at, "expected at most %zu tensors in a pickle of %" PRIu64 " bytes, found more", w->count, w->t->pickle_size);
+	OG_TRY(check_room(w, v));
 	if (!og_array_grow(&w->rows, &w->cap, w->count + 1, sizeof(*w->rows)))
 		return og_fail_nomem(w->err);
 	r = &w->rows[w->count];
@@ -238,12 +253,18 @@ static og_status check_storage(walk *w, const og_pval *v)
 	return st == ONNXGATE_FORMAT ? st : OG_OK;
 }
 
+static og_status count_step(walk *w, const og_pval *v)
+{
+	if (++w->steps > w->steps_max)
+		return bad(w, ONNXGATE_UNSAFE, v->at, "expected at most %" PRIu64 " values, found more: containers are used again and again", w->steps_max);
+	return OG_OK;
+}
+
 static og_status visit(walk *w, const og_pval *v)
 {
 	const og_pval *key, *value;
 	v = plain(w, v);
-	if (++w->steps > w->steps_max)
-		return bad(w, ONNXGATE_UNSAFE, v->at, "expected at most %" PRIu64 " values, found more: containers are used again and again", w->steps_max);
+	OG_TRY(count_step(w, v));
 	children c = open_value(w, v);
 	if (c.kind == TENSOR) {
 		w->found++;
@@ -301,7 +322,8 @@ static og_status look_at_child(walk *w, survey *s, const og_pval *key, const og_
 {
 	char shown[60];
 	uint64_t n = 0;
-	kind k = open_value(w, value).kind;
+	kind k = open_value(w, value).kind; /* which counts, too: a parameter of a parameter of … is one value that takes long */
+	OG_TRY(count_step(w, value));
 	s->tensors |= k == TENSOR;
 	if (k != MAPPING && k != SEQUENCE)
 		return OG_OK;

@@ -59,9 +59,10 @@ static bool allow(void *arg, og_str module, og_str name, uint64_t at)
 static void note_id(legacy *l, const og_pval *v)
 {
 	const og_pval *id = v->kind == OG_P_PERSISTENT ? v->args : NULL;
-	if (!id || id->kind != OG_P_TUPLE || id->n < 3 || (id->items[2]->kind != OG_P_TEXT && id->items[2]->kind != OG_P_BYTES))
+	const og_pval *key = id && id->kind == OG_P_TUPLE && id->n > 2 ? id->items[2] : NULL;
+	if (!key || (key->kind != OG_P_TEXT && key->kind != OG_P_BYTES) || key->text.n > OG_NAME_MAX)
 		return;
-	uint64_t *slot = og_strmap_slot(l->ids, id->items[2]->text.p); /* a NUL follows */
+	uint64_t *slot = og_strmap_slot(l->ids, key->text.p); /* a NUL follows */
 	if (!slot)
 		l->nomem = true;
 	else if (!*slot)

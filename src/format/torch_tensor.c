@@ -156,7 +156,7 @@ og_status og_storage_of(const og_pval *v, const char *what, og_storage *out, og_
 	if (out->type->why)
 		return og_fail_at(err, ONNXGATE_UNSUPPORTED, v->at, "%s: expected a storage of an ordinary type, found %s, %s, at offset %" PRIu64, what,
 			out->type->name, out->type->why, v->at);
-	if (n->kind != OG_P_INT || n->i < 0 || memchr(key->text.p, 0, key->text.n) || !key->text.n)
+	if (n->kind != OG_P_INT || n->i < 0 || memchr(key->text.p, 0, key->text.n) || !key->text.n || key->text.n > OG_NAME_MAX)
 		return og_fail_at(err, ONNXGATE_FORMAT, v->at, "%s: storage \"%s\": expected a key and a number of elements, found neither at offset %" PRIu64, what,
 			shown, v->at);
 	out->elements = (uint64_t)n->i;
@@ -203,8 +203,8 @@ static og_status find_window(view *v, const store *of, const og_storage *said)
 	const og_pval *key = item(said->view, 0), *offset = item(said->view, 1), *size = item(said->view, 2);
 	window w = { .of = of };
 	unsigned width = og_dtype_bits(of->what.type->dtype ? of->what.type->dtype : OG_U8) / 8;
-	if (!is_text(key) || memchr(key->text.p, 0, key->text.n) || !offset || offset->kind != OG_P_INT || offset->i < 0 || !size || size->kind != OG_P_INT ||
-		size->i < 0 || said->view->n != 3)
+	if (!is_text(key) || memchr(key->text.p, 0, key->text.n) || key->text.n > OG_NAME_MAX || !offset || offset->kind != OG_P_INT || offset->i < 0 ||
+		!size || size->kind != OG_P_INT || size->i < 0 || said->view->n != 3)
 		return BAD(v, "expected (key, offset, elements) as the view of its storage, found something else");
 	if (!og_mul_u64((uint64_t)offset->i, width, &w.offset) || !og_mul_u64((uint64_t)size->i, width, &w.bytes) || w.offset > of->what.bytes ||
 		w.bytes > of->what.bytes - w.offset)
@@ -258,16 +258,18 @@ static og_status read_ints(view *v, const og_pval *from, const char *what, int64
 	return OG_OK;
 }
 
-/* conj() and neg() are lazy: the values in the storage are not yet the tensor's. */
+/* conj() and neg() are lazy: the values in the storage are not yet the tensor's. PyTorch writes a dict of booleans, or nothing. */
 static bool is_lazy(const og_pval *flags)
 {
 	static const char *const names[] = { "conj", "neg" };
-	for (size_t i = 0; flags && flags->kind == OG_P_DICT && i < OG_COUNT(names); i++) {
+	if (!flags || flags->kind == OG_P_NONE)
+		return false;
+	for (size_t i = 0; flags->kind == OG_P_DICT && i < OG_COUNT(names); i++) {
 		const og_pval *f = og_pval_get(flags, names[i]);
-		if (f && f->kind == OG_P_BOOL && f->i)
+		if (f && (f->kind != OG_P_BOOL || f->i))
 			return true;
 	}
-	return false;
+	return flags->kind != OG_P_DICT;
 }
 
 static og_status dtype_named(view *v, const og_pval *said, og_dtype *out)
@@ -351,7 +353,10 @@ static og_status read_view(view *v, uint64_t *at)
 	size_t n = v->args && v->args->kind == OG_P_TUPLE ? v->args->n : 0;
 	if (n < nargs[v->call->kind] || n > nargs[v->call->kind] + 1)
 		return BAD(v, "%s: expected %zu arguments, found %zu", v->call->name, nargs[v->call->kind], n);
-	if (is_lazy(item(v->args, nargs[v->call->kind])))
+	const og_pval *flags = item(v->args, nargs[v->call->kind]);
+	if (flags && flags->kind == OG_P_DICT && flags->n > 2 * OG_TORCH_FLAGS_MAX)
+		return BAD(v, "expected at most %d flags, found %zu", OG_TORCH_FLAGS_MAX, flags->n / 2);
+	if (is_lazy(flags))
 		return not_read(v, "a tensor with a pending conj() or neg()");
 	if (storage->kind != OG_P_PERSISTENT)
 		return BAD(v, "expected a storage, found %s", og_pkind_name(storage->kind));

@@ -113,13 +113,15 @@ static og_status same_file(const part *p, const og_http_answer *a, og_error *err
 /* "bytes FIRST-LAST/SIZE", SIZE may be "*". */
 static og_status check_range(const part *p, const og_http_answer *a, og_error *err)
 {
-	const char *range = a->header[OG_H_CONTENT_RANGE], *slash = range ? strchr(range, '/') : NULL;
+	const char *range = a->header[OG_H_CONTENT_RANGE], *slash = range ? strchr(range, '/') : NULL, *length = a->header[OG_H_CONTENT_LENGTH];
 	char want[96];
-	uint64_t size;
+	uint64_t size, n;
 
 	snprintf(want, sizeof(want), "bytes %llu-%llu/", (unsigned long long)p->have, (unsigned long long)p->end - 1);
 	if (!range || !og_starts_with(range, want) || a->header[OG_H_CONTENT_ENCODING])
 		return mismatch(p->r, err, "%s answers with another part of the file than was asked for", a->url);
+	if (length && og_parse_u64(og_str_of(length), UINT64_MAX, &n) && n != p->end - p->have)
+		return mismatch(p->r, err, "%s sends %llu bytes where %llu were asked for", a->url, (unsigned long long)n, (unsigned long long)(p->end - p->have));
 	if (og_streq(slash + 1, "*"))
 		return OG_OK;
 	if (!og_parse_u64(og_str_of(slash + 1), UINT64_MAX, &size) || size != p->r->s.size)

@@ -65,7 +65,7 @@ og_status og_origin_open(onnxgate *g, const char *text, bool folders, og_arena *
 		return og_fail_nomem(err);
 	o->g = g;
 	o->arena = arena;
-	bool folder = folders && (text[0] == '/' || text[0] == '.' || og_dir_exists(text));
+	bool folder = folders && (text[0] == '/' || text[0] == '.' || og_file_exists(text)); /* a file, too: it is refused as one */
 	OG_TRY(folder ? open_folder(o, text, err) : open_repo(o, text, err));
 	*out = o;
 	return OG_OK;
@@ -113,6 +113,14 @@ og_status og_origin_fetch_config(og_origin *o, og_error *err)
 	return OG_OK;
 }
 
+static const char *foreign(const og_origin *o)
+{
+	for (size_t i = 0; i < OG_COUNT(foreign_weights); i++)
+		if (og_origin_has(o, foreign_weights[i]))
+			return foreign_weights[i];
+	return NULL;
+}
+
 og_weights_choice og_origin_weights(const og_origin *o, const char **why)
 {
 	og_weights_choice c = og_weights_choose(o->names, o->nnames);
@@ -120,12 +128,8 @@ og_weights_choice og_origin_weights(const og_origin *o, const char **why)
 	if (c.single || c.index)
 		return c;
 	*why = "no model.safetensors, no pytorch_model.bin, and no index of either";
-	for (size_t i = 0; i < OG_COUNT(foreign_weights); i++)
-		if (og_origin_has(o, foreign_weights[i])) {
-			const char *text = og_arena_printf(o->arena, "%s, only %s", *why, foreign_weights[i]);
-			*why = text ? text : *why;
-			break;
-		}
+	const char *other = foreign(o), *text = other ? og_arena_printf(o->arena, "%s, only %s", *why, other) : NULL;
+	*why = text ? text : *why;
 	return c;
 }
 
@@ -133,8 +137,12 @@ og_status og_origin_fetch_sources(og_origin *o, og_error *err)
 {
 	const char *why = NULL, *local = NULL;
 	og_weights_choice c = og_origin_weights(o, &why);
-	if (why)
-		return og_fail(err, ONNXGATE_NOT_FOUND, "%s: %s", o->id, why);
+	if (why) {
+		og_fail(err, ONNXGATE_NOT_FOUND, "%s: %s", o->id, why);
+		if (!foreign(o))
+			og_error_hint(err, "weights of another name are not looked for: give them one of these; what kind a file is, its content says");
+		return ONNXGATE_NOT_FOUND;
+	}
 	for (size_t i = 0; i < o->nnames; i++)
 		if (og_convert_wants(o->names[i]))
 			OG_TRY(og_origin_fetch(o, o->names[i], &local, err));

@@ -423,6 +423,13 @@ og_status og_checkpoint_check(const og_checkpoint *c, const og_context *ctx, og_
 	return OG_OK;
 }
 
+og_status og_checkpoint_unchanged(const og_checkpoint *c, og_error *err)
+{
+	for (size_t i = 0; i < c->nfiles; i++)
+		OG_TRY(og_source_unchanged(c->readers[i]->source, err));
+	return OG_OK;
+}
+
 void og_checkpoint_free(og_checkpoint *c)
 {
 	if (!c)

@@ -37,6 +37,8 @@ og_status og_checkpoint_open_file(const char *path, og_checkpoint **out, og_erro
 og_status og_checkpoint_open_with(const og_opener *how, const char *path, og_checkpoint **out, og_error *err) OG_MUST;
 /* Do the bytes of every file match the checksums that it carries? MISMATCH when not; free where a format carries none. */
 og_status og_checkpoint_check(const og_checkpoint *c, const og_context *ctx, og_error *err) OG_MUST;
+/* Is every file still as it was when it was opened? MISMATCH when not. */
+og_status og_checkpoint_unchanged(const og_checkpoint *c, og_error *err) OG_MUST;
 void og_checkpoint_free(og_checkpoint *c);
 OG_DEFINE_FREEP(og_checkpoint)
 

@@ -91,7 +91,7 @@ static og_checkpoint *small_checkpoint(const og_arch *arch)
 	og_buf_init(&data, 1 << 24);
 	og_buf_init(&file, 1 << 25);
 	must(a && text && og_json_parse("small", text, strlen(text), &doc, NULL) == OG_OK);
-	must(og_plan_make(doc, false, &(og_convert_options){ .task = OG_TASK_FEATURES }, a, &p, NULL) == OG_OK);
+	must(og_plan_make(doc, false, NULL, &(og_convert_options){ .task = OG_TASK_FEATURES }, a, &p, NULL) == OG_OK);
 	must(describe(p, NULL, a, &l, NULL) == OG_OK);
 	og_buf_str(&header, "{");
 	add_claims(l, &header, &data);
@@ -181,7 +181,7 @@ static void plan(const og_json *doc, const og_checkpoint *c, const char *type, c
 	og_error err = { 0 };
 	if (!a)
 		return;
-	og_status s = og_plan_make_seen(doc, false, c, &(og_convert_options){ .type = type, .task = task }, a, &p, &err);
+	og_status s = og_plan_make(doc, false, c, &(og_convert_options){ .type = type, .task = task }, a, &p, &err);
 	if (s != OG_OK) {
 		said_why(s, &err);
 		return;

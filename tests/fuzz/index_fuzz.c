@@ -18,7 +18,8 @@ static const struct shard {
 	const char *name, *header;
 	size_t bytes;
 } shards[] = {
-	{ "model-00001-of-00002.safetensors", "{\"a\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[0,2]},\"b.c\":{\"dtype\":\"U8\",\"shape\":[],\"data_offsets\":[2,3]}}", 3 },
+	{ "model-00001-of-00002.safetensors",
+		"{\"a\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[0,2]},\"b.c\":{\"dtype\":\"U8\",\"shape\":[],\"data_offsets\":[2,3]}}", 3 },
 	{ "model-00002-of-00002.safetensors", "{\"d\":{\"dtype\":\"F16\",\"shape\":[1,2],\"data_offsets\":[0,4]}}", 4 },
 	{ "sub/again.safetensors", "{\"a\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}}", 0 },
 };

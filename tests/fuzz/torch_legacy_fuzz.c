@@ -10,21 +10,13 @@ static const char head[] = "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	og_auto(og_source) *s = NULL;
-	og_auto(og_reader) *r = NULL;
+	og_source *s = NULL;
 	og_auto_buf b;
-	og_error err = { 0 };
 	og_buf_init(&b, SIZE_MAX / 2);
 	if (size < 15 || memcmp(data, head, 15) != 0)
 		og_buf_add(&b, head, sizeof(head) - 1);
 	og_buf_add(&b, data, size);
-	if (b.failed || og_source_memory("fuzz", b.p, b.n, &s, NULL) != OG_OK)
-		return 0;
-	if (og_reader_open(s, &r, &err) == OG_OK) {
-		(void)og_steal(&s);
-		check_reader(r);
-	} else {
-		check_refusal(&err);
-	}
+	if (!b.failed && og_source_memory("fuzz", b.p, b.n, &s, NULL) == OG_OK)
+		open_and_check(s);
 	return 0;
 }

@@ -127,6 +127,9 @@ def of_tensors():
     yield "storage key leaving its folder", state(Tensor(Storage("../data.pkl", 6), (2, 3))), (FORMAT, UNSAFE), ""
     yield "quantised", state(Tensor(Storage("0", 24, "QInt8Storage"), (2, 3))), UNSUPPORTED, ""
     yield "sparse", state(Tensor(s, (2, 3), function="_rebuild_sparse_tensor", arguments=(1, 2))), UNSUPPORTED, "sparse"
+    for flags in (collections.OrderedDict(neg=True), {"neg": 1}, {"conj": True}, [("neg", True)]):
+        whole = (s, 0, (2, 3), (3, 1), False, collections.OrderedDict(), flags)
+        yield f"pending neg() or conj() as {flags}", state(Tensor(s, (2, 3), arguments=whole)), UNSUPPORTED, "pending"
     yield "arguments missing", state(Tensor(s, (2, 3), arguments=(s,))), FORMAT, ""
     deep = {"weight": WEIGHT}
     for _ in range(3000):
@@ -331,6 +334,15 @@ def nested_threats(canary):
     yield "a pickle inside a zip inside a zip", archive(plain + [Entry("archive/extra.zip", inner)]), "nested"
     yield "base64 of a pickle inside text", torch_zip({"weight": WEIGHT, "note": base64.b64encode(pickle.dumps({"a": [1] * 40}, 4) * 3).decode()}), "base64"
     yield "a pickle inside bytes", torch_zip({"weight": WEIGHT, "note": evil + b"\x80\x04" + evil}), ""
+    header = '{"a":{"dtype":"U8","shape":[%d],"data_offsets":[0,%d]}}' % (len(evil) + 1, len(evil) + 1)
+    yield "safetensors whose data are a pickle", safetensors(header.ljust(0x155) + "\n", b"0" + evil), "polyglot"  # 0x156 begins with 'V': a text
+    block = bytearray(b"pickle".ljust(148, b"\0") + b" " * 8 + bytes(356))
+    block[148:156] = b"%06o\0 " % sum(block)
+    yield "a tar file of the oldest kind", bytes(block) + evil.ljust(512, b"\0") + bytes(1024), "nested"
+    for descr in ("'O'", "[('a', 'O')]", "'\\x4f'", "'object'"):
+        head = b"{'descr': %s, 'fortran_order': False, 'shape': (1,), }\n" % descr.encode()
+        yield f"a NumPy array of {descr}", b"\x93NUMPY\x01\0" + struct.pack("<H", len(head)) + head + evil, "global"
+    yield "a compressed pickle of joblib", zlib.compress(evil), "nested"
     yield "a global", torch_zip(data=evil), "global"
     yield "a legacy file with a global", legacy(data=evil), "global"
     yield "a bare pickle with a global", evil, "global"

@@ -127,8 +127,10 @@ class Runner:
         elif len(lines) != 1 or ran.out:
             faults.append(f"expected one line and no result, found: {ran.err.strip()[:300]} {ran.out[:100]}")
         self.end(name, faults)
+        return ran.code
 
-    def threats(self, name, content, kind):
+    def threats(self, name, content, kind, danger=False):
+        """danger: there must be one, since the file is refused as unsafe."""
         ran = self.inspect(self.put(content), "--threats", "--json")
         faults = self.limits(name, ran)
         try:
@@ -139,6 +141,8 @@ class Runner:
             faults.append(f"no row of kind {kind} among {sorted({r['kind'] for r in rows})}")
         if any(r["danger"] for r in rows) != (ran.code == 7):
             faults.append(f"exit code {ran.code}, dangers {[r['text'] for r in rows if r['danger']][:3]}")
+        if danger and ran.code != 7:
+            faults.append(f"exit code {ran.code} of a file that is refused as unsafe")
         self.end(name, faults)
         return rows
 
@@ -151,9 +155,8 @@ class Runner:
         for name, content, codes, text in abuses.hostile(self.canary):
             if self.only not in name:
                 continue
-            self.hostile(name, content, codes, text)
-            if name.startswith("pickle: ") and codes == abuses.UNSAFE:
-                self.threats("--threats of " + name, content, "")
+            if self.hostile(name, content, codes, text) == abuses.UNSAFE:
+                self.threats("--threats of " + name, content, "", danger=True)
         for name, content, names in abuses.benign():
             if self.only in name:
                 self.benign("honest: " + name, content, names)

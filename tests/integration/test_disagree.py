@@ -104,6 +104,8 @@ class Disagree(Case):
         again = self.document("verify", "org/untyped", *LEVEL)
         self.assertEqual((again["cached"], again["path"]), (True, d["path"]))
         self.note(again, "the tensors are those of bert")
+        typed = self.document("verify", "org/untyped", "--type", "bert", *LEVEL)  # decided otherwise: a conversion of its own
+        self.assertEqual((typed["cached"], [n for n in typed["notes"] if "tensors are those" in n]), (False, []))
         rows = {r["fact"]: r["value"] for r in self.document("metadata", "org/untyped")["rows"]}
         self.assertEqual((rows["convertible"], rows["model type"]), ("yes", "bert"))
         self.check_caches()
@@ -112,7 +114,9 @@ class Disagree(Case):
         drawn = self.make({**models.shapes(models.CONFIG, "bert."), **POOLER, **CLASSIFIER}, {"architectures": None, "num_labels": 3})
         d, features = self.converted()
         self.assertEqual(d["task"], "feature-extraction")
-        self.note(d, "names no class", "text-classification, token-classification")
+        self.note(d, "names no class", "there too: text-classification, token-classification (ask with")
+        self.make(None, {"architectures": None}, tensors=drawn)  # the number of classes is the weights', here too; a choice has one
+        self.note(self.converted()[0], "there too: text-classification, token-classification (ask with")
         d, path = self.converted("--task", "text-classification")
         self.note(d, "names no class", "BertForSequenceClassification")
         self.refused(12, "--task", "fill-mask", says="cls.predictions", hint="feature-extraction")
@@ -129,6 +133,14 @@ class Disagree(Case):
         models.bert(folder)
         os.unlink(os.path.join(folder, "config.json"))
         self.bad(3, "verify", "org/bare", *LEVEL, says=["config.json", "org/bare"], hint=True)
+
+    def test_weights_of_another_name(self):
+        self.make(models.shapes(models.CONFIG))
+        other = os.path.join(self.model, "best.safetensors")
+        os.rename(os.path.join(self.model, "model.safetensors"), other)
+        self.refused(3, says=["no model.safetensors, no pytorch_model.bin"], hint="give them one of these")
+        name = os.path.relpath(other, self.home)
+        self.bad(3, "convert", name, "--output", os.path.join(self.home, "none"), cwd=self.home, says=["expected a folder", "found a file"])
 
     def test_a_config_of_the_wrong_kind(self):
         self.make(models.shapes(models.CONFIG), {"architectures": "BertModel"})
@@ -263,9 +275,10 @@ class Disagree(Case):
             self.note(self.same_as(path), "every tensor's name begins with " + prefix[: prefix.index(".") + 1], "taken off")
         self.make(None, {"model_type": None, "architectures": None}, tensors={"module." + k: v for k, v in drawn.items()})
         self.note(self.converted()[0], "those of bert")
-        half = {("module." + k if "encoder" in k else k): v for k, v in drawn.items()}
-        self.make(None, {"architectures": ["BertForMaskedLM"]}, tensors=half)
-        self.refused(12, says=["bert.encoder.layer.0", "did you mean module.bert.encoder.layer.0"])
+        for part, stem in (("encoder", "bert.encoder.layer.0"), ("embeddings", "bert.embeddings")):  # the first tensor without it, and with it
+            half = {("module." + k if part in k else k): v for k, v in drawn.items()}
+            self.make(None, {"architectures": ["BertForMaskedLM"]}, tensors=half)
+            self.refused(12, says=[stem, "did you mean module." + stem])
 
     def test_old_names(self):
         drawn = self.make(models.shapes(models.CONFIG))

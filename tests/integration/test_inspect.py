@@ -35,6 +35,20 @@ def evil(folder):
     return Call(os.system, "touch " + os.path.join(folder, MARK))
 
 
+def proto(*fields):
+    """A protobuf message of (number, integer below 128 | text | message)."""
+    out = b""
+    for number, value in fields:
+        raw = value.encode() if isinstance(value, str) else value
+        tag, n = number << 3 | (0 if isinstance(value, int) else 2), value if isinstance(value, int) else len(raw)
+        for v in (tag, n):
+            while v > 127:
+                out, v = out + bytes([v & 127 | 128]), v >> 7
+            out += bytes([v])
+        out += b"" if isinstance(value, int) else raw
+    return out
+
+
 def floats(n, first=0):
     return struct.pack(f"<{n}f", *(float(first + i) for i in range(n)))
 
@@ -207,6 +221,22 @@ class Inspect(Case):
         os.symlink("../data", os.path.join(out, "model.onnx_data"))
         self.assertEqual([t[0] for t in self.dangers(path)], ["external"])
 
+    def test_onnx_in_depth(self):
+        """Data of another folder, wherever a tensor may stand; operators that call into Python."""
+        away = proto((1, 1), (2, 1), (8, "w"), (13, proto((1, "location"), (2, "../secret"))), (14, 1))
+        constant = proto((2, "y"), (4, "Constant"), (5, proto((1, "value"), (5, away), (20, 4))))
+        inner = proto((2, "y"), (4, "If"), (5, proto((1, "then_branch"), (6, proto((2, "g"), (5, away))), (20, 5))))
+        plain = (8, proto((1, ""), (2, 18)))
+        for where, model, kinds in (("an initializer", ((7, proto((2, "g"), (5, away))), plain), ["external"]),
+                                    ("an attribute", ((7, proto((1, constant), (2, "g"))), plain), ["external"]),
+                                    ("a branch", ((7, proto((1, inner), (2, "g"))), plain), ["external"]),
+                                    ("a function", ((7, proto((2, "g"))), (25, proto((1, "f"), (7, constant), (10, "own"))), plain), ["external"]),
+                                    ("Python", ((7, proto((2, "g"))), (8, proto((1, "ai.onnx.contrib"), (2, 1)))), ["domain"]),
+                                    ("another domain", ((7, proto((2, "g"))), (8, proto((1, "com.microsoft"), (2, 1)))), [])):
+            with self.subTest(where=where):
+                path = self.file("deep.onnx", proto((1, 8), *model))
+                self.assertEqual([t[0] for t in self.dangers(path)] if kinds else [t["kind"] for t in self.threats(path, 0)], kinds or ["format", "domain"])
+
     def test_text_marks_the_dangers_in_place(self):
         o = self.run_program("inspect", self.file("x.pkl", pickle.dumps(evil(self.home), 2)), "--threats")
         lines = o.out.splitlines()
@@ -299,6 +329,8 @@ class Remote(Case):
         self.bad(11, "inspect", "org/repo", says=["listing", "99"])
         self.hub.control(reset=True, rules=[{"side": "cdn", "headers": {"Content-Range": "bytes 5-65540/2097384"}}])
         self.bad(11, "inspect", "org/repo", says="another part")
+        self.hub.control(reset=True, rules=[{"side": "cdn", "headers": {"Content-Length": "9999999999"}}])  # not waited for
+        self.bad(11, "inspect", "org/repo", says=["9999999999", "asked for"])
 
     def test_an_expired_address_is_renewed(self):
         state, storages = big_checkpoint()

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Groups of layers that are run again and again: which pass takes which group, what a pass is called, that weights are
- * written once however often they are used, and which counts are refused. */
+ * written once however often they are used, which counts are refused, and that relative positions meet numbers not yet scaled. */
 #include "../base/scratch.h"
 
 #include "base/str.h"
@@ -9,6 +9,7 @@
 
 typedef struct counts {
 	int layers, groups, inner;
+	const char *positions; /* NULL: absolute */
 } counts;
 
 static og_status describe(counts c, og_arena *arena, const og_model **out, og_error *err)
@@ -20,10 +21,11 @@ static og_status describe(counts c, og_arena *arena, const og_model **out, og_er
 	og_auto(og_json) *doc = NULL;
 	const char *text = og_arena_printf(arena,
 		"{\"model_type\": \"albert\", \"architectures\": [\"AlbertModel\"], \"vocab_size\": 5, \"embedding_size\": 3, \"hidden_size\": 4, "
-		"\"num_attention_heads\": 2, \"intermediate_size\": 6, \"num_hidden_layers\": %d, \"num_hidden_groups\": %d, \"inner_group_num\": %d}",
-		c.layers, c.groups, c.inner);
+		"\"num_attention_heads\": 2, \"intermediate_size\": 6, \"num_hidden_layers\": %d, \"num_hidden_groups\": %d, \"inner_group_num\": %d, "
+		"\"position_embedding_type\": \"%s\"}",
+		c.layers, c.groups, c.inner, c.positions ? c.positions : "absolute");
 	OG_TRY(og_json_parse("config.json", text, strlen(text), &doc, err));
-	OG_TRY(og_plan_make(doc, false, &(og_convert_options){ 0 }, arena, &p, err));
+	OG_TRY(og_plan_make(doc, false, NULL, &(og_convert_options){ 0 }, arena, &p, err));
 	const og_plan_inner *in = p->inner;
 	OG_TRY(og_ledger_new(arena, NULL, in->arch->base_prefix, in->arch->fields, in->config, &l, err));
 	OG_TRY(og_describe_files(p, l, arena, &models, &n, err));
@@ -120,6 +122,41 @@ static void test_albert__impossible_counts_are_refused_by_name(void **state)
 	}
 }
 
+/* The operator that a value comes from, behind those that only move its elements. */
+static const char *source_of(const og_model *m, og_val v)
+{
+	for (size_t i = m->main->nnodes; i-- > 0;) {
+		const og_node *n = m->main->nodes[i];
+		if (n->out[0].id != v.id)
+			continue;
+		if (!og_streq(n->op, "Transpose") && !og_streq(n->op, "Reshape"))
+			return n->op;
+		v = n->in[0];
+	}
+	return "";
+}
+
+/* BERT's queries (and keys) are divided before they meet the table, ALBERT's are not: a projection's sum goes in as it is. */
+static void test_albert__relative_scores_are_not_scaled(void **state)
+{
+	static const char *const forms[] = { "relative_key", "relative_key_query" };
+	(void)state;
+	for (size_t form = 0; form < OG_COUNT(forms); form++) {
+		og_auto(og_arena) *arena = og_arena_new();
+		const og_model *m = NULL;
+		og_error err = { 0 };
+		size_t met = 0;
+		assert_int_equal(describe((counts){ 3, 1, 1, forms[form] }, arena, &m, &err), OG_OK);
+		for (size_t i = 0; i < m->main->nnodes; i++) {
+			if (!og_streq(m->main->nodes[i]->op, "Einsum"))
+				continue;
+			assert_string_equal(source_of(m, m->main->nodes[i]->in[0]), "Add");
+			met++;
+		}
+		assert_int_equal(met, 3 * (form + 1));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -127,6 +164,7 @@ int main(void)
 		cmocka_unit_test(test_albert__groups_are_rounded_as_the_reference_does),
 		cmocka_unit_test(test_albert__shared_weights_are_written_once),
 		cmocka_unit_test(test_albert__impossible_counts_are_refused_by_name),
+		cmocka_unit_test(test_albert__relative_scores_are_not_scaled),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -44,7 +44,7 @@ static described describe(const char *type)
 	og_auto(og_json) *doc = NULL;
 	og_error err = { 0 };
 	assert_int_equal(og_json_read(golden(type, "config.json"), OG_CONFIG_BYTES_MAX, &doc, &err), OG_OK);
-	og_status s = og_plan_make(doc, false, &(og_convert_options){ 0 }, d.arena, &d.plan, &err);
+	og_status s = og_plan_make(doc, false, NULL, &(og_convert_options){ 0 }, d.arena, &d.plan, &err);
 	const og_plan_inner *in = s == OG_OK ? d.plan->inner : NULL;
 	if (s == OG_OK)
 		s = og_ledger_new(d.arena, NULL, in->arch->base_prefix, in->arch->fields, in->config, &d.ledger, &err);

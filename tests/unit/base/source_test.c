@@ -6,6 +6,7 @@
 #include "base/pool.h"
 #include "base/source.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -90,6 +91,24 @@ static og_status read_piece(void *arg, int worker, size_t item, og_error *err)
 	return memcmp(b, want, 2) ? og_fail(err, ONNXGATE_MISMATCH, "item %zu", item) : OG_OK;
 }
 
+static void test_source__a_file_that_is_written_to_has_changed(void **state)
+{
+	og_auto(og_source) *s = NULL, *m = NULL;
+	og_error err = { 0 };
+	(void)state;
+	scratch_write(scratch("a"), "0123456789");
+	assert_int_equal(og_source_open(scratch("a"), &s, NULL), OG_OK);
+	assert_int_equal(og_source_unchanged(s, NULL), OG_OK);
+	const struct timespec times[] = { { .tv_nsec = UTIME_OMIT }, { .tv_sec = 1000 } };
+	assert_int_equal(rename(scratch("a"), scratch("b")), 0); /* the file itself is the same */
+	assert_int_equal(og_source_unchanged(s, NULL), OG_OK);
+	assert_int_equal(utimensat(AT_FDCWD, scratch("b"), times, 0), 0);
+	assert_int_equal(og_source_unchanged(s, &err), ONNXGATE_MISMATCH);
+	assert_non_null(strstr(err.message, "wrote to it"));
+	assert_int_equal(og_source_memory("m", "x", 1, &m, NULL), OG_OK);
+	assert_int_equal(og_source_unchanged(m, NULL), OG_OK);
+}
+
 static void test_source__may_be_read_by_many_threads(void **state)
 {
 	og_auto(og_source) *s = NULL;
@@ -106,6 +125,7 @@ int main(void)
 		SCRATCH_TEST(test_source__memory_is_copied),
 		SCRATCH_TEST(test_source__refuses_by_kind),
 		SCRATCH_TEST(test_source__a_file_that_shrinks_is_an_error),
+		SCRATCH_TEST(test_source__a_file_that_is_written_to_has_changed),
 		SCRATCH_TEST(test_source__may_be_read_by_many_threads),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

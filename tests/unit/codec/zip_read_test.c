@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/limits.h"
@@ -139,6 +140,48 @@ static uint8_t *noise(size_t n)
 		p[i] = (uint8_t)(x >> 28);
 	}
 	return p;
+}
+
+static int next_fd(void)
+{
+	int fd = dup(STDERR_FILENO);
+	close(fd);
+	return fd;
+}
+
+/* However many entries are in use, there is one file, which goes with the last of them. */
+static void test_zip_read__inflated_entries_share_a_file(void **state)
+{
+	enum { ENTRIES = 8 };
+	const size_t n = 3000;
+	uint8_t *p = noise(n + ENTRIES), byte;
+	zip_make m = { 0 };
+	og_source *s[ENTRIES] = { NULL };
+	reading r[ENTRIES];
+	char name[2] = "a";
+	(void)state;
+	for (size_t i = 0; i < ENTRIES; i++, name[0]++)
+		zm_add(&m, name, p + i, n, ZM_DEFLATE);
+	zm_finish(&m, 0);
+	opened o = open_bytes(m.p, m.n);
+	assert_int_equal(o.status, OG_OK);
+	int before = next_fd();
+	for (size_t i = 0; i < ENTRIES; i++)
+		assert_int_equal(og_zip_inflated(o.z, &o.z->entries[i], &s[i], NULL), OG_OK);
+	assert_int_equal(next_fd(), before);
+	for (size_t i = ENTRIES; i-- > 0;)
+		assert_int_equal(og_source_read(s[i], 0, &byte, 1, NULL), OG_OK);
+	assert_int_equal(next_fd(), before + 1);
+	for (size_t i = 0; i < ENTRIES; i++) {
+		r[i] = (reading){ s[i], p + i, n, 0 };
+		read_all(&r[i]);
+		assert_int_equal(r[i].wrong, 0);
+		og_source_free(s[i]);
+	}
+	assert_int_equal(next_fd(), before);
+	done(&o);
+	zm_done(&m);
+	og_free(p);
 }
 
 static void test_zip_read__inflated_by_many_threads_at_once(void **state)
@@ -314,6 +357,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_zip_read__broken_data),
 		cmocka_unit_test(test_zip_read__bombs),
+		cmocka_unit_test(test_zip_read__inflated_entries_share_a_file),
 		cmocka_unit_test(test_zip_read__inflated_by_many_threads_at_once),
 		cmocka_unit_test(test_zip_read__check_in_pieces),
 		cmocka_unit_test(test_zip_read__few_reads),

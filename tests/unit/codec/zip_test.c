@@ -393,6 +393,15 @@ static void test_zip__shared_bytes(void **state)
 	expect(&m, ONNXGATE_UNSAFE, "overlaps the directory");
 }
 
+static void test_zip__a_crc_of_nothing(void **state)
+{
+	zip_make m = three(0, 0);
+	(void)state;
+	zm_put(&m, m.e[2].local + 14, 4, 1);
+	zm_put(&m, m.e[2].central + 16, 4, 1);
+	expect(&m, ONNXGATE_FORMAT, "m/empty: no bytes, but a CRC of 0x00000001");
+}
+
 static void test_zip__a_second_name_in_the_extra_field(void **state)
 {
 	(void)state;
@@ -463,6 +472,7 @@ int main(void)
 		cmocka_unit_test(test_zip__bytes_that_no_record_explains),
 		cmocka_unit_test(test_zip__two_archives_in_one_file),
 		cmocka_unit_test(test_zip__shared_bytes),
+		cmocka_unit_test(test_zip__a_crc_of_nothing),
 		cmocka_unit_test(test_zip__a_second_name_in_the_extra_field),
 		cmocka_unit_test(test_zip__not_an_archive),
 		cmocka_unit_test(test_zip__cut_and_changed_everywhere),

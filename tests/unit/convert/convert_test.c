@@ -18,7 +18,7 @@ static og_status plan(const char *config, const char *task, og_arena *a, og_plan
 {
 	og_auto(og_json) *doc = NULL;
 	assert_int_equal(og_json_parse("config.json", config, strlen(config), &doc, NULL), OG_OK);
-	return og_plan_make(doc, false, &(og_convert_options){ .task = task }, a, p, err);
+	return og_plan_make(doc, false, NULL, &(og_convert_options){ .task = task }, a, p, err);
 }
 
 static void expect_task(const char *config, const char *asked, const char *task)
@@ -94,11 +94,11 @@ static void test_convert__task_options_are_checked(void **state)
 	og_plan *p;
 	(void)state;
 	assert_int_equal(og_json_parse("config.json", BERT("BertModel"), strlen(BERT("BertModel")), &doc, NULL), OG_OK);
-	assert_int_equal(og_plan_make(doc, false, &(og_convert_options){ .opset = 99 }, a, &p, NULL), ONNXGATE_UNSUPPORTED);
-	assert_int_equal(og_plan_make(doc, false, &(og_convert_options){ .dtype = "int3" }, a, &p, NULL), ONNXGATE_UNSUPPORTED);
-	assert_int_equal(og_plan_make(doc, false, &(og_convert_options){ .layout = "flat" }, a, &p, NULL), ONNXGATE_INVALID);
-	assert_int_equal(og_plan_make(doc, false, &(og_convert_options){ .type = "vit" }, a, &p, NULL), ONNXGATE_MISMATCH);
-	assert_int_equal(og_plan_make(doc, false, &(og_convert_options){ .layout = "transformersjs" }, a, &p, NULL), OG_OK);
+	assert_int_equal(og_plan_make(doc, false, NULL, &(og_convert_options){ .opset = 99 }, a, &p, NULL), ONNXGATE_UNSUPPORTED);
+	assert_int_equal(og_plan_make(doc, false, NULL, &(og_convert_options){ .dtype = "int3" }, a, &p, NULL), ONNXGATE_UNSUPPORTED);
+	assert_int_equal(og_plan_make(doc, false, NULL, &(og_convert_options){ .layout = "flat" }, a, &p, NULL), ONNXGATE_INVALID);
+	assert_int_equal(og_plan_make(doc, false, NULL, &(og_convert_options){ .type = "vit" }, a, &p, NULL), ONNXGATE_MISMATCH);
+	assert_int_equal(og_plan_make(doc, false, NULL, &(og_convert_options){ .layout = "transformersjs" }, a, &p, NULL), OG_OK);
 	assert_string_equal(p->main_file, "onnx/model.onnx");
 }
 
@@ -136,7 +136,7 @@ static og_status plan_by_names(const char *const *names, size_t n, og_arena *a, 
 		w[i] = (toy_weight){ .name = names[i], .rank = 1, .dims = { 1 } };
 	og_auto(og_checkpoint) *c = toy_checkpoint(w, n);
 	assert_int_equal(og_json_parse("config.json", "{}", 2, &doc, NULL), OG_OK);
-	return og_plan_make_seen(doc, false, c, &(og_convert_options){ 0 }, a, p, err);
+	return og_plan_make(doc, false, c, &(og_convert_options){ 0 }, a, p, err);
 }
 
 #define WORDS "embeddings.word_embeddings.weight"

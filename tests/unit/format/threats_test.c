@@ -129,6 +129,7 @@ static void test_threats__containers(void **state)
 	} cases[] = {
 #define C(bytes, kind, text) { bytes, sizeof(bytes) - 1, kind, text }
 		C("\x1f\x8b\x08\0\0\0\0\0\0\3", "nested", "a gzip stream"),
+		C("x\x9c\x4b\xce\x2f", "nested", "a zlib stream"),
 		C("7z\xbc\xaf\x27\x1c\0\4", "nested", "a 7z archive"),
 		C("\x7f" "ELF\x02\x01\x01\0\0\0\0\0", "code", "a program or library"),
 		C("PK\x03\x04 and nothing of a zip", "broken", ""),
@@ -139,6 +140,18 @@ static void test_threats__containers(void **state)
 		found f = hunt(cases[i].p, cases[i].n);
 		need(&f, cases[i].kind, cases[i].text, true, row(&f, cases[i].kind, cases[i].text)->offset);
 		og_arena_free(f.arena);
+	}
+	static const char *const objects[] = { "\x93NUMPY\x01\x00\x0e{'descr': 'O'}cos\nsystem\n)R.", "\x93NUMPY\x01\x00\x11{'descr': '\\x4f'}cos\nsystem\n)R.",
+		"\x93NUMPY\x01\x00\x13{'descr': 'object'}cos\nsystem\n)R." };
+	for (size_t i = 0; i < OG_COUNT(objects); i++) { /* spellings that NumPy reads and does not write; the NUL of the length is put in here */
+		char bytes[80];
+		size_t n = strlen(objects[i] + 9) + 9;
+		memcpy(bytes, objects[i], 9);
+		bytes[9] = 0;
+		memcpy(bytes + 10, objects[i] + 9, n - 9);
+		found o = hunt(bytes, n + 1);
+		need(&o, "global", "os system", true, row(&o, "global", "")->offset);
+		og_arena_free(o.arena);
 	}
 	found f = HUNT("\x93NUMPY\x01\x00\x10\x00{'descr': '<f4'}12345678");
 	need(&f, "format", "a NumPy array of numbers", false, 0);
@@ -177,6 +190,62 @@ static void test_threats__safetensors(void **state)
 	f = hunt("", 0);
 	assert_int_equal(f.dangers, 0);
 	og_arena_free(f.arena);
+}
+
+/* Its length begins with 'V', a text up to the line's end: then the bytes of tensor "a" are a pickle's opcodes. */
+static void test_threats__safetensors_that_is_a_pickle(void **state)
+{
+	(void)state;
+	static const char code[] = "0cos\nsystem\n(S'id'\ntR.";
+	char bytes[2000] = { 0 };
+	int n = snprintf(bytes, sizeof(bytes), "V.......{\"a\":{\"dtype\":\"U8\",\"shape\":[%zu],\"data_offsets\":[0,%zu]}}", strlen(code), strlen(code));
+	assert_in_range(n, 8, 8 + 'V' - 1);
+	memset(bytes + 1, 0, 7);
+	memset(bytes + n, ' ', (size_t)(8 + 'V' - n));
+	bytes[8 + 'V' - 1] = '\n';
+	memcpy(bytes + 8 + 'V', code, strlen(code));
+	found f = hunt(bytes, 8 + 'V' + strlen(code));
+	need(&f, "polyglot", "safetensors for one program, a pickle", true, 0);
+	need(&f, "global", "os system", true, 8 + 'V' + 1);
+	assert_string_equal(need(&f, "format", "safetensors", false, 0)->text, "safetensors");
+	og_arena_free(f.arena);
+	bytes[8 + 'V' - 1] = ' '; /* no line ends before the data: nothing that Python could load */
+	memset(bytes + 8 + 'V', 'x', strlen(code));
+	f = hunt(bytes, 8 + 'V' + strlen(code));
+	assert_int_equal(f.dangers, 0);
+	og_arena_free(f.arena);
+	memcpy(bytes, "U\7\0\0\0\0\0\0{0cos\nsystem\n)R.", 25); /* the shape of a header, and none: the pickle is all there is */
+	f = hunt(bytes, sizeof(bytes));
+	need(&f, "global", "os system", true, 10);
+	assert_non_null(row(&f, "broken", ""));
+	og_arena_free(f.arena);
+}
+
+/* Tar before it had a magic; its sum as digits, as a number, of signed bytes. */
+static void test_threats__tar_without_a_magic(void **state)
+{
+	(void)state;
+	uint8_t block[1024] = { 0 };
+	memcpy(block, "pickle", 6);
+	block[7] = 0xe9;
+	unsigned sum = 8 * ' ' + 0xe9;
+	for (const char *c = "pickle"; *c; c++)
+		sum += (unsigned)*c;
+	for (int form = 0; form < 4; form++) {
+		memset(block + 148, 0, 8);
+		if (form == 1) {
+			block[148] = 0x80;
+			block[154] = (uint8_t)(sum >> 8);
+			block[155] = (uint8_t)sum;
+		} else {
+			char text[9];
+			snprintf(text, sizeof(text), " %06o", form == 2 ? sum - 256 : sum + (form == 3));
+			memcpy(block + 148, text, 7);
+		}
+		found f = hunt(block, sizeof(block));
+		assert_int_equal(row(&f, "nested", "a tar archive") != NULL, form != 3);
+		og_arena_free(f.arena);
+	}
 }
 
 static void test_threats__rows_have_a_ceiling(void **state)
@@ -238,6 +307,8 @@ int main(void)
 		cmocka_unit_test(test_threats__containers),
 		cmocka_unit_test(test_threats__two_things_at_once),
 		cmocka_unit_test(test_threats__safetensors),
+		cmocka_unit_test(test_threats__safetensors_that_is_a_pickle),
+		cmocka_unit_test(test_threats__tar_without_a_magic),
 		cmocka_unit_test(test_threats__rows_have_a_ceiling),
 		cmocka_unit_test(test_threats__in_texts),
 	};

@@ -144,6 +144,27 @@ static void put_system(og_buf *b)
 	og_buf_str(b, "cos\nsystem\n");
 }
 
+static char long_key[OG_NAME_MAX + 2];
+
+static void put_long_key(og_buf *b)
+{
+	w_put_tensor(b, &(w_tensor){ .key = long_key, .elements = 6, .rank = 1, .dims = { 6 }, .strides = { 1 }, .legacy = true });
+}
+
+/* Each tensor looks its storage up by it. */
+static void test_torch_legacy__a_long_key(void **state)
+{
+	(void)state;
+	const char *const keys[] = { long_key };
+	memset(long_key, 'k', OG_NAME_MAX);
+	og_auto_buf b;
+	put(&b, &(file){ .object = put_long_key, .keys = keys, .nkeys = 1 });
+	og_auto(og_reader) *r = w_take(&b);
+	w_expect_floats(r, "tensor", w_floats, 6);
+	memset(long_key, 'k', OG_NAME_MAX + 1);
+	refuse((file){ .object = put_long_key, .keys = keys, .nkeys = 1 }, ONNXGATE_FORMAT, "is listed, and no tensor uses it");
+}
+
 static void test_torch_legacy__the_frame(void **state)
 {
 	(void)state;
@@ -218,6 +239,7 @@ int main(void)
 		cmocka_unit_test(test_torch_legacy__the_first_form_of_a_tensor),
 		cmocka_unit_test(test_torch_legacy__views_of_storages),
 		cmocka_unit_test(test_torch_legacy__the_frame),
+		cmocka_unit_test(test_torch_legacy__a_long_key),
 		cmocka_unit_test(test_torch_legacy__every_cut_is_refused),
 		cmocka_unit_test(test_torch_legacy__pytorchs_own_files),
 		cmocka_unit_test(test_torch_legacy__the_tar_of_before_is_named),

@@ -313,6 +313,26 @@ static void put_parameters(og_buf *b) /* each wrapped in another way */
 	og_buf_str(b, "e");
 }
 
+static void put_cast(og_buf *b, const char *dtype)
+{
+	w_global(b, "torch._utils", "_rebuild_device_tensor_from_cpu_tensor");
+	og_buf_str(b, "(");
+	w_weight(b);
+	w_global(b, "torch", dtype);
+	w_text(b, "xla:0");
+	og_buf_str(b, "\x89tR");
+}
+
+static void put_cast_to_its_own(og_buf *b)
+{
+	put_cast(b, "float32");
+}
+
+static void put_cast_to_another(og_buf *b)
+{
+	put_cast(b, "bfloat16");
+}
+
 static void put_numpy(og_buf *b)
 {
 	w_global(b, "numpy.core.multiarray", "_reconstruct");
@@ -350,6 +370,9 @@ static void test_torch__parameters_and_what_is_no_tensor(void **state)
 	og_auto(og_reader) *r = w_take_object(put_parameters);
 	assert_int_equal(r->count, 3);
 	w_expect_floats(r, "2", w_floats, 6);
+	og_auto(og_reader) *cast = w_take_object(put_cast_to_its_own);
+	w_expect_floats(cast, "tensor", w_floats, 6);
+	w_refuse_object(put_cast_to_another, ONNXGATE_UNSUPPORTED, "a tensor whose values are kept in another type");
 	w_refuse_object(put_numpy, ONNXGATE_UNSAFE, "numpy.core.multiarray _reconstruct");
 	w_refuse_object(put_nothing, ONNXGATE_FORMAT, "tensor \"tensor\": expected a tensor");
 	w_refuse_object(put_few_arguments, ONNXGATE_FORMAT, "torch._utils _rebuild_tensor_v2: expected 6 arguments, found 0");
@@ -395,6 +418,57 @@ static void put_itself(og_buf *b)
 	og_buf_str(b, "]q\x01(h\x01h\x01""e");
 }
 
+/* A parameter of a parameter of … of nothing, and a dict that names it again and again. */
+static void put_long_values(og_buf *b)
+{
+	og_buf_str(b, "ctorch._utils\n_rebuild_parameter\nq\x01""0");
+	for (int i = 0; i < 100000; i++)
+		og_buf_str(b, "h\x01");
+	og_buf_str(b, "ctorch\nSize\n)R");
+	for (int i = 0; i < 100000; i++)
+		og_buf_str(b, "\x85R");
+	og_buf_str(b, "q\x02""0}(");
+	for (int i = 0; i < 100000; i++)
+		og_buf_str(b, "K\x01h\x02");
+	og_buf_str(b, "u");
+}
+
+static void put_many_flags(og_buf *b)
+{
+	w_global(b, "torch._utils", "_rebuild_tensor_v2");
+	og_buf_byte(b, '(');
+	w_storage(b, "FloatStorage", "0", 6, false);
+	w_int(b, 0);
+	w_ints(b, NULL, 0);
+	w_ints(b, NULL, 0);
+	og_buf_str(b, "\x89N}(");
+	for (int i = 0; i < OG_TORCH_FLAGS_MAX + 1; i++)
+		og_buf_str(b, "K\x01K\x02");
+	og_buf_str(b, "utR");
+}
+
+static void put_long_names(og_buf *b)
+{
+	og_buf_str(b, "](");
+	w_weight(b);
+	og_buf_str(b, "q\x01");
+	og_buf_str(b, "e0}");
+	og_buf_str(b, "X\xe8\x03");
+	w_le(b, 0, 2);
+	for (int i = 0; i < 1000; i++)
+		og_buf_byte(b, 'n');
+	og_buf_str(b, "](");
+	for (int i = 0; i < 9000; i++)
+		og_buf_str(b, "h\x01");
+	og_buf_str(b, "es");
+	w_text(b, "pad");
+	og_buf_str(b, "B");
+	w_le(b, 400000, 4);
+	for (int i = 0; i < 400000; i++)
+		og_buf_byte(b, 'p');
+	og_buf_str(b, "s");
+}
+
 static void test_torch__bombs(void **state)
 {
 	(void)state;
@@ -403,6 +477,9 @@ static void test_torch__bombs(void **state)
 	w_refuse_object(put_many_references, ONNXGATE_UNSAFE, "tensors in a pickle of");
 	w_refuse_object(put_deep, ONNXGATE_UNSAFE, "nested deeper than 64");
 	w_refuse_object(put_itself, ONNXGATE_UNSAFE, "nested deeper than 64");
+	w_refuse_object(put_long_values, ONNXGATE_UNSAFE, "values, found more: containers are used again and again");
+	w_refuse_object(put_long_names, ONNXGATE_UNSAFE, "expected names of at most 4 times the file's");
+	w_refuse_object(put_many_flags, ONNXGATE_FORMAT, "expected at most 16 flags, found 17");
 	double s = (double)(clock() - t) / CLOCKS_PER_SEC;
 	if (s > 10)
 		fail_msg("took %.1f s", s);

@@ -252,16 +252,16 @@ static void test_checkpoint__pytorch_shards(void **state)
 	assert_int_equal(og_file_copy(OG_TESTS "/data/torch/one_tensor.bin", in_dir("pytorch_model-00001-of-00002.bin"), NULL), OG_OK);
 	assert_int_equal(og_file_copy(OG_TESTS "/data/torch/trainer.ckpt", in_dir("pytorch_model-00002-of-00002.bin"), NULL), OG_OK);
 	put("pytorch_model.bin.index.json", "{\"weight_map\":{\"tensor\":\"pytorch_model-00001-of-00002.bin\","
-		"\"weight\":\"pytorch_model-00002-of-00002.bin\"}}");
+		"\"module.weight\":\"pytorch_model-00002-of-00002.bin\"}}");
 	if (og_checkpoint_open(dir, &opened, &err) != OG_OK)
 		fail_msg("%s", err.message);
 	og_auto(og_checkpoint) *c = opened;
 	assert_string_equal(og_checkpoint_format(c), "torch_zip (sharded)");
-	assert_int_equal(og_checkpoint_count(c), 3); /* "bias", which the index does not list, too */
-	assert_non_null(og_checkpoint_find(c, "weight"));
-	put("pytorch_model.bin.index.json", "{\"weight_map\":{\"weight\":\"pytorch_model-00001-of-00002.bin\","
-		"\"bias\":\"pytorch_model-00002-of-00002.bin\"}}");
-	refuse(ONNXGATE_FORMAT, "tensor \"weight\": expected in pytorch_model-00001-of-00002.bin, found in pytorch_model-00002-of-00002.bin");
+	assert_int_equal(og_checkpoint_count(c), 3); /* "module.bias", which the index does not list, too */
+	assert_non_null(og_checkpoint_find(c, "module.weight"));
+	put("pytorch_model.bin.index.json", "{\"weight_map\":{\"module.weight\":\"pytorch_model-00001-of-00002.bin\","
+		"\"module.bias\":\"pytorch_model-00002-of-00002.bin\"}}");
+	refuse(ONNXGATE_FORMAT, "tensor \"module.weight\": expected in pytorch_model-00001-of-00002.bin, found in pytorch_model-00002-of-00002.bin");
 }
 
 static void test_checkpoint__choice_follows_from_pretrained(void **state)
