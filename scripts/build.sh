@@ -5,6 +5,15 @@
 
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
+case ${1:-} in
+'') ;;
+-h | --help)
+	sed -n '4s/^# \{0,1\}//p' "$0"
+	exit 0
+	;;
+*) die "build.sh: it takes no arguments, found '$1'" ;;
+esac
+
 start=$EPOCHREALTIME
 "$ROOT/scripts/install_deps.sh" build
 if [ ! -f "$BUILD/build.ninja" ]; then

@@ -39,7 +39,7 @@ const cli_command cmd_inspect = {
 	.summary = "show a file's format, tensors and metadata; executes nothing",
 	.text = "Of a repository the weights in the Hub's cache are read; where they are not there, only their headers, by ranged requests:\n"
 	        "nothing is downloaded. With --threats the exit code is 7 if there is any danger, else 0, also for a file that cannot be\n"
-	        "read as weights. Of a folder, --threats looks at every file in it.",
+	        "read as weights. Of a folder, --threats looks at every file in it, of a repository at the weights only.",
 	.options = options,
 	.examples = examples,
 	.run = run,

@@ -251,8 +251,8 @@ static void print_threats(const cli *c, const onnxgate_inspection *r)
 {
 	printf("threats     ");
 	if (r->ndangers)
-		printf("%s%zu %s%s of %zu rows\n", c->color ? "\033[31m" : "", r->ndangers, r->ndangers == 1 ? "danger" : "dangers", c->color ? "\033[0m" : "",
-		       r->nthreats);
+		printf("%s%zu %s%s of %zu %s\n", c->color ? "\033[31m" : "", r->ndangers, r->ndangers == 1 ? "danger" : "dangers", c->color ? "\033[0m" : "",
+		       r->nthreats, r->nthreats == 1 ? "row" : "rows");
 	else
 		printf("no danger in %zu %s\n", r->nthreats, r->nthreats == 1 ? "row" : "rows");
 	for (size_t i = 0; i < r->nthreats; i++) {

@@ -109,8 +109,10 @@ static og_status not_found(opening *o, og_error *err)
 	OG_TRY(og_zip_window_get(&o->w, 0, 4, 4, &p, err));
 	if (memcmp(p, SIG_LOCAL, 4) != 0)
 		return og_fail_at(err, ONNXGATE_FORMAT, 0, "%s: not a zip archive: it has neither its first bytes nor its last", s->name);
-	return og_fail_at(err, ONNXGATE_FORMAT, s->size,
-					  "%s: no end record where the file ends: expected a whole zip archive, found a truncated one or one with bytes appended", s->name);
+	(void)og_fail_at(err, ONNXGATE_FORMAT, s->size,
+	                 "%s: no end record where the file ends: expected a whole zip archive, found a truncated one or one with bytes appended", s->name);
+	og_error_hint(err, "download it again, or save it again: an interrupted download or write leaves such files");
+	return ONNXGATE_FORMAT;
 }
 
 /* The end record is the one whose comment ends where the file ends. A second that fits as well, or one inside the comment, is what

@@ -178,6 +178,27 @@ static og_status describe(run *r, const og_checkpoint *c, og_ledger **l, og_mode
 	return changed ? describe_once(r, c, l, models, n) : OG_OK;
 }
 
+/* What the files had to say, each thing once: shards say the same. */
+static og_status note_files(run *r, const og_checkpoint *c)
+{
+	const char *const *paths;
+	size_t n = og_checkpoint_files(c, &paths);
+	for (size_t f = 0; f < n; f++) {
+		const og_reader *file = og_checkpoint_reader(c, f);
+		for (size_t i = 0; i < file->note_count; i++) {
+			bool known = false;
+			for (size_t k = 0; k < r->out->nnotes && !known; k++)
+				known = og_streq(r->out->notes[k], file->notes[i]);
+			if (!known)
+				OG_TRY(add_note(r, og_arena_strdup(r->arena, file->notes[i])));
+		}
+	}
+	const char *name = og_path_base(paths[0]);
+	if (n == 1 && !og_streq(name, "model.safetensors") && !og_streq(name, "pytorch_model.bin"))
+		OG_TRY(add_note(r, og_arena_printf(r->arena, "the weights are those of %s, the only file that can be weights", name)));
+	return OG_OK;
+}
+
 static og_status convert(run *r, og_checkpoint *c, onnxgate_level level)
 {
 	const og_plan_inner *in = r->plan->inner;
@@ -185,6 +206,7 @@ static og_status convert(run *r, og_checkpoint *c, onnxgate_level level)
 	og_model **models;
 	size_t n;
 	double begin = og_now_ms();
+	OG_TRY(note_files(r, c));
 	OG_TRY(describe(r, c, &l, &models, &n));
 	OG_TRY(account(r, l));
 	double described = og_now_ms();

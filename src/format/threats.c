@@ -20,6 +20,7 @@
 #define TAIL 65557                                /* a zip's end record with the longest comment */
 #define LOST_MAX 10000                            /* entries of a broken archive that are looked for … */
 #define SEARCH_MAX ((uint64_t)256 << 20)          /* … in so many bytes that nobody accounts for */
+#define UNKNOWN_TIMES 4                           /* how often its bytes may be read as those of entries whose size it does not say */
 #define METADATA_LONG ((size_t)1 << 20)           /* bytes of one value that are odd by themselves */
 #define LINE_MAX_BYTES 4000
 
@@ -313,7 +314,7 @@ static og_status find_local(og_source *s, uint64_t *at, uint64_t *budget, bool *
 }
 
 /* The entry of one local header, taken for what Python's zipfile might take it for. *at moves behind what is surely its own. */
-static og_status hunt_lost(og_hunt *h, og_source *s, uint64_t *at, og_error *err)
+static og_status hunt_lost(og_hunt *h, og_source *s, uint64_t *at, uint64_t *budget, og_error *err)
 {
 	uint8_t head[30], name[256];
 	char shown[600];
@@ -336,18 +337,25 @@ static og_status hunt_lost(og_hunt *h, og_source *s, uint64_t *at, og_error *err
 		(void)og_hunt_row(h, true, "unread", where, 0, "compressed (method %u) in a broken archive: not looked at", method);
 		return OG_OK;
 	}
-	const og_span span = { .source = s, .at = data, .end = known ? data + packed : s->size, .where = where, .shift = data, .open_ended = !known };
+	/* Entries of unknown size may each reach to the file's end: together they are read up to a limit. */
+	uint64_t bytes = known ? packed : room < *budget ? room : *budget;
+	*budget -= known ? 0 : bytes;
+	if (!bytes) {
+		(void)og_hunt_row(h, true, "unread", where, 0, "one of too many entries of unknown size in a broken archive: not looked at");
+		return OG_OK;
+	}
+	const og_span span = { .source = s, .at = data, .end = data + bytes, .where = where, .shift = data, .open_ended = !known };
 	return hunt_piece(h, span, is_pickle_name(where), &listed, err);
 }
 
 static og_status hunt_locals(og_hunt *h, og_source *s, og_error *err)
 {
-	uint64_t at = 0, budget = SEARCH_MAX;
+	uint64_t at = 0, budget = SEARCH_MAX, unknown = s->size < SEARCH_MAX ? UNKNOWN_TIMES * s->size : s->size + SEARCH_MAX;
 	bool found = true;
 	for (size_t i = 0; i < LOST_MAX && found; i++) {
 		OG_TRY(find_local(s, &at, &budget, &found, err));
 		if (found)
-			OG_TRY(hunt_lost(h, s, &at, err));
+			OG_TRY(hunt_lost(h, s, &at, &unknown, err));
 	}
 	return OG_OK;
 }

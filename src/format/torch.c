@@ -460,7 +460,8 @@ static og_status walk_roots(walk *w, const og_torch_root *roots, size_t n)
 		OG_TRY(visit_root(w, &roots[i], value, !i));
 	}
 	if (!w->count) {
-		(void)og_fail(w->err, ONNXGATE_UNSUPPORTED, "%s: expected tensors, found none among its %" PRIu64 " values", w->t->r->source->name, w->others);
+		(void)og_fail(w->err, ONNXGATE_UNSUPPORTED, "%s: expected tensors, found none among its %" PRIu64 " value%s", w->t->r->source->name, w->others,
+		              w->others == 1 ? "" : "s");
 		og_error_hint(w->err, "it may be a record of a training run; the weights are in another file, pytorch_model.bin or model.safetensors");
 		return ONNXGATE_UNSUPPORTED;
 	}

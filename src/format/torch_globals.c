@@ -290,6 +290,7 @@ void og_torch_hint(const og_torch_names *n, og_error *err)
 		{ "torch.nn.*", "it is a whole pickled model: load it where you trust it, and save the weights alone, torch.save(model.state_dict(), FILE)" },
 		{ "transformers.*", "it is a whole pickled model: load it where you trust it, and save the weights alone, torch.save(model.state_dict(), FILE)" },
 		{ "__main__*", "it is a whole pickled model: load it where you trust it, and save the weights alone, torch.save(model.state_dict(), FILE)" },
+		{ "torch.storage _load_from_bytes", "pickle.dump wrote it, not torch.save: load it where you trust it, and save it by torch.save(state_dict, FILE)" },
 		{ "sklearn*", "it is a pickled scikit-learn model, which skl2onnx converts" },
 		{ "joblib*", "it is a pickled scikit-learn model, which skl2onnx converts" },
 	};

@@ -72,7 +72,7 @@ static og_status bad(const view *v, og_status status, const char *fmt, ...)
 static og_status not_read(const view *v, const char *what)
 {
 	(void)bad(v, ONNXGATE_UNSUPPORTED, "expected an ordinary tensor, found %s", what);
-	og_error_hint(v->err, "make it an ordinary tensor (dequantize(), to_dense(), .cpu()) and save it again");
+	og_error_hint(v->err, "make it an ordinary tensor (dequantize(), to_dense(), resolve_conj(), resolve_neg()) and save it again");
 	return ONNXGATE_UNSUPPORTED;
 }
 

@@ -141,12 +141,11 @@ static og_status prove_more(og_run *run, og_cache *cache, const og_cache_entry *
 
 og_status og_arrow_cached(og_run *run, og_error *err)
 {
-	const char *why = NULL;
 	og_cache *cache = NULL;
 	char key[65];
 	og_auto(og_cache_entry) *e = NULL;
-	og_weights_choice w = og_origin_weights(run->origin, &why);
-	if (run->q->force || (!w.single && !w.index) || og_run_plan(run, NULL) != OG_OK) {
+	og_weights_choice w;
+	if (run->q->force || og_origin_weights(run->origin, &w, NULL) != OG_OK || og_run_plan(run, NULL) != OG_OK) {
 		run->skipped = run->q->force ? "a new conversion is asked for" : "no conversion is possible";
 		return run->planned && run->plan_status == ONNXGATE_CANCELLED ? og_check_cancel(&run->g->ctx, err) : OG_OK;
 	}
@@ -266,17 +265,16 @@ og_status og_run_fetch(og_run *run, og_error *err)
 /* OK and run->skipped: there is nothing to convert. Weights that are there but cannot be read are a failure. */
 static og_status find_weights(og_run *run, og_error *err)
 {
-	const char *why = NULL;
-	og_weights_choice w = og_origin_weights(run->origin, &why);
-	if (w.single || w.index)
-		return OG_OK;
-	if (strstr(why, "only")) {
-		og_fail(err, ONNXGATE_UNSUPPORTED, "%s: weights: %s, a format that is not converted yet", run->origin->id, why);
-		og_error_hint(err, "many repositories have a safetensors copy on another revision (refs/pr/…): try REPO@REV");
-		return ONNXGATE_UNSUPPORTED;
+	og_error why = { 0 };
+	og_weights_choice w;
+	og_status st = og_origin_weights(run->origin, &w, &why);
+	if (st == ONNXGATE_NOT_FOUND) {
+		run->skipped = og_arena_strdup(run->origin->arena, why.message);
+		return run->skipped ? OG_OK : og_fail_nomem(err);
 	}
-	run->skipped = why;
-	return OG_OK;
+	if (st != OG_OK && err)
+		*err = why;
+	return st;
 }
 
 og_status og_arrow_convert(og_run *run, og_error *err)

@@ -159,6 +159,15 @@ static og_status look_at_parts(onnxgate *g, og_inspection *s, const onnxgate_ins
 
 /* ---- the job ----------------------------------------------------------------------------------------------- */
 
+/* "No danger" holds for the weights alone: beside them may lie what a folder's inspection would have found. */
+static og_status with_limits(og_inspection *s, og_status st, og_error *err)
+{
+	const char *file = og_path_base(s->r->path), *are = og_ends_with(file, ".json") ? " and its shards are" : " is";
+	if (s->r->looked)
+		OG_TRY(og_inspection_note(s, err, "of the repository's files only %s%s looked at for threats", file, are));
+	return st;
+}
+
 static og_status look(onnxgate *g, og_inspection *s, const onnxgate_inspect_request *q, og_error *err)
 {
 	const char *local = NULL;
@@ -167,13 +176,13 @@ static og_status look(onnxgate *g, og_inspection *s, const onnxgate_inspect_requ
 	og_status st = find_cached(g, q->path, s->arena, &local, err);
 	if (local) {
 		s->r->path = local;
-		return og_inspection_look(s, local, q, err);
+		return with_limits(s, og_inspection_look(s, local, q, err), err);
 	}
 	if (!g->set->offline && st != ONNXGATE_INVALID && st != ONNXGATE_NOMEM) {
 		bool found = false;
 		st = look_at_parts(g, s, q, &found, err);
 		if (found)
-			return st;
+			return with_limits(s, st, err);
 	}
 	return not_a_repository(q->path, st, err);
 }

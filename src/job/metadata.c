@@ -64,11 +64,11 @@ static void hub_rows(facts *f, const og_origin *o)
 /* What the plan says, or why there is none: that is an answer here, not an error. */
 static og_status plan_rows(facts *f, og_origin *o)
 {
-	const char *why = NULL;
 	og_plan *p = NULL;
 	og_error e = { 0 };
-	og_weights_choice w = og_origin_weights(o, &why);
-	row(f, "weights chosen", why ? why : w.single ? w.single : w.index);
+	og_weights_choice w;
+	bool weights = og_origin_weights(o, &w, &e) == OG_OK;
+	row(f, "weights chosen", weights ? w.single ? w.single : w.index : og_arena_strdup(f->arena, e.message));
 	og_status st = og_origin_fetch_config(o, &e);
 	if (st == OG_OK)
 		st = og_convert_plan(o->dir, &(og_convert_options){ .digest = true }, o->arena, &p, &e);
@@ -77,7 +77,7 @@ static og_status plan_rows(facts *f, og_origin *o)
 			*f->err = e;
 		return st;
 	}
-	row(f, "convertible", p && !why ? "yes" : "no");
+	row(f, "convertible", p && weights ? "yes" : "no");
 	if (!p) {
 		row(f, "model type", o->repo->model_type);
 		row(f, "architecture", o->repo->architecture);

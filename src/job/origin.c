@@ -15,7 +15,6 @@
 static const char *const deciding[] = { "modules.json", "adapter_config.json" };
 
 /* Weights that others publish and that cannot be read yet, for the message. */
-static const char *const foreign_weights[] = { "tf_model.h5", "flax_model.msgpack", "model.gguf" };
 
 static og_status open_repo(og_origin *o, const char *text, og_error *err)
 {
@@ -113,36 +112,17 @@ og_status og_origin_fetch_config(og_origin *o, og_error *err)
 	return OG_OK;
 }
 
-static const char *foreign(const og_origin *o)
+og_status og_origin_weights(const og_origin *o, og_weights_choice *out, og_error *err)
 {
-	for (size_t i = 0; i < OG_COUNT(foreign_weights); i++)
-		if (og_origin_has(o, foreign_weights[i]))
-			return foreign_weights[i];
-	return NULL;
-}
-
-og_weights_choice og_origin_weights(const og_origin *o, const char **why)
-{
-	og_weights_choice c = og_weights_choose(o->names, o->nnames);
-	*why = NULL;
-	if (c.single || c.index)
-		return c;
-	*why = "no model.safetensors, no pytorch_model.bin, and no index of either";
-	const char *other = foreign(o), *text = other ? og_arena_printf(o->arena, "%s, only %s", *why, other) : NULL;
-	*why = text ? text : *why;
-	return c;
+	*out = og_weights_choose(o->names, o->nnames);
+	return out->single || out->index ? OG_OK : og_weights_absent(o->id, o->names, o->nnames, err);
 }
 
 og_status og_origin_fetch_sources(og_origin *o, og_error *err)
 {
-	const char *why = NULL, *local = NULL;
-	og_weights_choice c = og_origin_weights(o, &why);
-	if (why) {
-		og_fail(err, ONNXGATE_NOT_FOUND, "%s: %s", o->id, why);
-		if (!foreign(o))
-			og_error_hint(err, "weights of another name are not looked for: give them one of these; what kind a file is, its content says");
-		return ONNXGATE_NOT_FOUND;
-	}
+	const char *local = NULL;
+	og_weights_choice c;
+	OG_TRY(og_origin_weights(o, &c, err));
 	for (size_t i = 0; i < o->nnames; i++)
 		if (og_convert_wants(o->names[i]))
 			OG_TRY(og_origin_fetch(o, o->names[i], &local, err));
@@ -184,8 +164,7 @@ static bool is_source(const og_weights_choice *c, const char *name)
 
 og_status og_origin_sources(const og_origin *o, og_cache_source **out, size_t *n, og_error *err)
 {
-	const char *why = NULL;
-	og_weights_choice c = og_origin_weights(o, &why);
+	const og_weights_choice c = og_weights_choose(o->names, o->nnames);
 	og_cache_source *s = og_arena_array(o->arena, o->nnames + 1, sizeof(*s));
 	if (!s)
 		return og_fail_nomem(err);

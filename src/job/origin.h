@@ -26,8 +26,8 @@ og_status og_origin_fetch(og_origin *o, const char *name, const char **local, og
 
 /* config.json, and the small files that decide about the task. NOT_FOUND without a config.json. */
 og_status og_origin_fetch_config(og_origin *o, og_error *err) OG_MUST;
-/* How the weights are published; neither field: not in a way that can be read, and *why says what there is. */
-og_weights_choice og_origin_weights(const og_origin *o, const char **why);
+/* How the weights are published. NOT_FOUND: they are not; UNSUPPORTED: not in a way that can be taken. */
+og_status og_origin_weights(const og_origin *o, og_weights_choice *out, og_error *err) OG_MUST;
 /* The weights, all shards, and the companions that an export folder keeps. */
 og_status og_origin_fetch_sources(og_origin *o, og_error *err) OG_MUST;
 

@@ -30,9 +30,10 @@ static const struct {
 
 /* Weights under other names, to say so instead of "none": those that we read when they are named, and those that we do not. */
 static const char *const readable[] = { "*.safetensors", "pytorch_model*.bin", "*.pt", "*.pth", "*.ckpt", "*.jit", "*.bin" };
-static const char *const unread[] = { "tf_model.h5", "*.h5", "flax_model.msgpack", "*.msgpack", "*.gguf", "*.onnx" };
-/* What stands beside weights and is none: a trainer's records. */
-static const char *const records[] = { "training_args.bin", "optimizer.*", "scheduler.*", "rng_state*", "scaler.*" };
+static const char *const unread[] = { "tf_model.h5", "*.h5", "flax_model.msgpack", "*.msgpack", "*.gguf" };
+static const char *const shards[] = { "*-of-*" }; /* one alone is a part */
+/* What stands beside weights and is none, or is not a model's: a trainer's records, an adapter. */
+static const char *const records[] = { "training_args.bin", "optimizer.*", "scheduler.*", "rng_state*", "scaler.*", "adapter_model.*" };
 
 struct og_checkpoint {
 	og_arena *arena;
@@ -72,6 +73,29 @@ static bool listed(const char *wanted, const char *const *names, size_t n)
 	return false;
 }
 
+static bool matches(const char *const *patterns, size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (og_glob(patterns[i], name))
+			return true;
+	return false;
+}
+
+/* The one file beside which no other could be meant; NULL: none, or several. */
+static const char *only_one(const char *const *names, size_t n)
+{
+	const char *found = NULL;
+	for (size_t k = 0; k < n; k++) {
+		if (strchr(names[k], '/') || !matches(readable, OG_COUNT(readable), names[k]) || matches(records, OG_COUNT(records), names[k]) ||
+			matches(shards, OG_COUNT(shards), names[k]))
+			continue;
+		if (found)
+			return NULL;
+		found = names[k];
+	}
+	return found;
+}
+
 og_weights_choice og_weights_choose(const char *const *names, size_t n)
 {
 	og_weights_choice c = { 0 };
@@ -81,47 +105,45 @@ og_weights_choice og_weights_choose(const char *const *names, size_t n)
 		else if (listed(choices[i].index, names, n))
 			c = (og_weights_choice){ .index = choices[i].index, .shards = choices[i].shards };
 	}
-	return c;
-}
-
-static bool matches(const char *const *patterns, size_t n, const char *name)
-{
-	for (size_t i = 0; i < n; i++)
-		if (og_glob(patterns[i], name))
-			return true;
-	return false;
+	return c.single || c.index ? c : (og_weights_choice){ .single = only_one(names, n) };
 }
 
 /* The first name, in the order of the patterns, that is no record of a trainer; NULL: none. */
-static const char *first_match(const char *const *patterns, size_t n, const og_dirlist *l)
+static const char *first_match(const char *const *patterns, size_t npatterns, const char *const *names, size_t n)
 {
-	for (size_t i = 0; i < n; i++)
-		for (size_t k = 0; k < l->n; k++)
-			if (og_glob(patterns[i], l->names[k]) && !matches(records, OG_COUNT(records), l->names[k]))
-				return l->names[k];
+	for (size_t i = 0; i < npatterns; i++)
+		for (size_t k = 0; k < n; k++)
+			if (og_glob(patterns[i], names[k]) && !matches(records, OG_COUNT(records), names[k]))
+				return names[k];
 	return NULL;
 }
 
 #define LOOKED_FOR "model.safetensors, pytorch_model.bin and their .index.json"
 
-/* NOT_FOUND, or UNSUPPORTED when the folder holds weights of another name or kind. */
-static og_status no_weights(const char *dir, const og_dirlist *l, og_error *err)
+og_status og_weights_absent(const char *where, const char *const *names, size_t n, og_error *err)
 {
-	const char *name = first_match(readable, OG_COUNT(readable), l);
-	if (name) {
-		(void)og_fail(err, ONNXGATE_UNSUPPORTED, "%s: no weights under a name that from_pretrained loads, but %s: looked for " LOOKED_FOR, dir, name);
-		og_error_hint(err, "name the file itself: %s/%s", dir, name);
-	} else if ((name = first_match(unread, OG_COUNT(unread), l))) {
-		bool graph = og_ends_with(name, ".onnx");
-		(void)og_fail(err, ONNXGATE_UNSUPPORTED, "%s: looked for " LOOKED_FOR ", found only %s, which %s", dir, name,
-			graph ? "is a graph and no checkpoint" : "is not read");
-		og_error_hint(err, "%s", graph ? "name the .onnx file itself" :
-			"save it as safetensors: AutoModel.from_pretrained(DIR).save_pretrained(DIR, safe_serialization=True); "
-			"on the Hub look under refs/pr/ for a converted revision");
-	} else {
-		return og_fail(err, ONNXGATE_NOT_FOUND, "%s: no weights: looked for " LOOKED_FOR, dir);
+	const char *name = first_match(readable, OG_COUNT(readable), names, n);
+	if (name && matches(shards, OG_COUNT(shards), name)) {
+		(void)og_fail(err, ONNXGATE_NOT_FOUND, "%s: %s is a part of a checkpoint, and its index is absent: looked for " LOOKED_FOR, where, name);
+		return ONNXGATE_NOT_FOUND;
 	}
-	return ONNXGATE_UNSUPPORTED;
+	if (name) {
+		(void)og_fail(err, ONNXGATE_UNSUPPORTED, "%s: several files of weights, %s among them, and none of the names that from_pretrained loads: looked for "
+			LOOKED_FOR, where, name);
+		og_error_hint(err, "keep one of them in the folder, or name it model.safetensors or pytorch_model.bin");
+		return ONNXGATE_UNSUPPORTED;
+	}
+	if ((name = first_match(unread, OG_COUNT(unread), names, n))) {
+		(void)og_fail(err, ONNXGATE_UNSUPPORTED, "%s: looked for " LOOKED_FOR ", found only %s, which is not read", where, name);
+		og_error_hint(err, "save it as safetensors: AutoModel.from_pretrained(DIR).save_pretrained(DIR, safe_serialization=True); "
+			"on the Hub look under refs/pr/ for a converted revision");
+		return ONNXGATE_UNSUPPORTED;
+	}
+	(void)og_fail(err, ONNXGATE_NOT_FOUND, "%s: no weights: looked for " LOOKED_FOR, where);
+	name = first_match((const char *const[]){ "*.onnx" }, 1, names, n);
+	if (name)
+		og_error_hint(err, "%s is a graph and no checkpoint: name the file itself", name);
+	return ONNXGATE_NOT_FOUND;
 }
 
 /* ---- the index ------------------------------------------------------------------------------------------ */
@@ -409,10 +431,10 @@ og_status og_checkpoint_open(const char *dir, og_checkpoint **out, og_error *err
 	OG_TRY(og_dir_list(dir, &l, err));
 	og_weights_choice choice = og_weights_choose((const char *const *)l.names, l.n);
 	const char *name = choice.single ? choice.single : choice.index;
-	og_status s = name ? OG_OK : no_weights(dir, &l, err);
+	og_status s = name ? OG_OK : og_weights_absent(dir, (const char *const *)l.names, l.n, err);
+	og_autofree char *path = name ? og_path_join(dir, name) : NULL;
 	og_dirlist_done(&l);
 	OG_TRY(s);
-	og_autofree char *path = og_path_join(dir, name);
 	return path ? og_checkpoint_open_file(path, out, err) : og_fail_nomem(err);
 }
 

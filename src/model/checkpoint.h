@@ -10,13 +10,16 @@
 typedef struct og_checkpoint og_checkpoint;
 
 /* Which files of a listing hold the weights, in from_pretrained's order (model.safetensors, then
- * model.safetensors.index.json, then the same of pytorch_model.bin). A folder's listing or a repository's: the same rule. */
+ * model.safetensors.index.json, then the same of pytorch_model.bin), else the only file that can be weights, whatever its name
+ * (model.pt, consolidated.00.pth). A folder's listing or a repository's: the same rule. */
 typedef struct og_weights_choice {
-	const char *single; /* one of the literals below, or NULL */
+	const char *single; /* the file, or NULL; borrowed from the listing where its name is not one of those */
 	const char *index;  /* the index file, or NULL */
 	const char *shards; /* with an index: what its shards are called, as a pattern of og_glob() */
 } og_weights_choice;
 og_weights_choice og_weights_choose(const char *const *names, size_t n);
+/* Why that found none. where: the folder or repository. NOT_FOUND, or UNSUPPORTED when there are weights that cannot be taken. */
+og_status og_weights_absent(const char *where, const char *const *names, size_t n, og_error *err);
 
 /* How the files of a checkpoint are opened, by their paths. NULL: og_source_open. */
 typedef struct og_opener {

@@ -388,6 +388,30 @@ static og_status report_wrong(og_ledger *l, og_error *err)
 	return s;
 }
 
+/* By the first weight that is missing: whether a prefix hides it, whether the base model lacks it, or the head. */
+static const char *missing_hint(const og_ledger *l)
+{
+	const og_claim *c = l->claims;
+	while (!c->missing)
+		c++;
+	const char *near = nearest(l, c->name);
+	if (near && og_ends_with(near, c->name))
+		return "these names begin with more than the model's own: take that off their front, in a copy of the checkpoint";
+	if (l->base_only)
+		return "the checkpoint is not complete, or config.json is that of another model";
+	if (below_prefix(l, c->name))
+		return "the checkpoint is not complete, or config.json is that of another model; --task feature-extraction needs no head and no pooler";
+	return "the checkpoint does not hold this task's weights; --task feature-extraction needs no head";
+}
+
+static const char *unexpected_hint(const og_ledger *l)
+{
+	for (size_t i = 0; i < l->nentries; i++)
+		if (l->entries[i].state == UNEXPECTED && below_prefix(l, l->entries[i].name))
+			return "config.json may be that of another model; --allow-unexpected converts without these, which may compute something else";
+	return "--allow-unexpected converts all the same";
+}
+
 static og_status report_names(og_ledger *l, bool allow_unexpected, og_error *err)
 {
 	og_auto_buf missing, unexpected;
@@ -400,14 +424,13 @@ static og_status report_names(og_ledger *l, bool allow_unexpected, og_error *err
 		return og_fail(err, ONNXGATE_CONVERSION, "%zu weights are missing and %zu tensors are unexpected", nm, nu);
 	if (nm) {
 		og_status s = og_fail(err, ONNXGATE_CONVERSION, "%zu weight%s missing: %s", nm, nm == 1 ? " is" : "s are", og_buf_cstr(&missing));
-		og_error_hint(err, "%s", l->base_only ? "the checkpoint is not complete, or config.json is that of another model"
-		                                      : "the checkpoint does not hold this task's weights; --task feature-extraction needs no head");
+		og_error_hint(err, "%s", missing_hint(l));
 		return s;
 	}
 	if (nu && !allow_unexpected) {
 		const char *are = nu == 1 ? " of the checkpoint is" : "s of the checkpoint are";
 		og_status s = og_fail(err, ONNXGATE_CONVERSION, "%zu tensor%s used by nothing: %s", nu, are, og_buf_cstr(&unexpected));
-		og_error_hint(err, "--allow-unexpected converts all the same");
+		og_error_hint(err, "%s", unexpected_hint(l));
 		return s;
 	}
 	return OG_OK;

@@ -138,7 +138,7 @@ class Disagree(Case):
         self.make(models.shapes(models.CONFIG))
         other = os.path.join(self.model, "best.safetensors")
         os.rename(os.path.join(self.model, "model.safetensors"), other)
-        self.refused(3, says=["no model.safetensors, no pytorch_model.bin"], hint="give them one of these")
+        self.note(self.same_as(other), "the weights are those of best.safetensors")
         name = os.path.relpath(other, self.home)
         self.bad(3, "convert", name, "--output", os.path.join(self.home, "none"), cwd=self.home, says=["expected a folder", "found a file"])
 
@@ -244,7 +244,7 @@ class Disagree(Case):
         self.make(None, tensors={**drawn, **models.tensors({k[5:]: v for k, v in POOLER.items()})})
         self.note(self.same_as(path), "pooled token")
         self.make({**models.shapes(models.CONFIG, "bert."), **CLASSIFIER}, {"architectures": ["BertForSequenceClassification"], "num_labels": 3})
-        self.refused(12, says=["bert.pooler.dense.weight [16, 16]", "bert.pooler.dense.bias [16]"], hint="feature-extraction")
+        self.refused(12, says=["bert.pooler.dense.weight [16, 16]", "bert.pooler.dense.bias [16]"], hint="no pooler")
 
     # ---- names ----
 
@@ -341,7 +341,7 @@ class Shards(Case):
         self.write(1, {k: v for k, v in self.of(1).items() if k != name})
         self.refused(10, f'tensor "{name}": expected in {self.files[1]}, found in no shard')
         self.save_index({k: f for k, f in self.index["weight_map"].items() if k != name})
-        self.refused(12, "1 weight is missing", name)
+        self.refused(12, "1 weight is missing", name, hint="not complete")
 
     def test_a_tensor_in_another_shard(self):
         name = list(self.of(0))[0]

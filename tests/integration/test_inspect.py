@@ -289,6 +289,7 @@ class Remote(Case):
         models.write(self.hub.repo("evil"), "pytorch_model.bin", writers.torch_zip(state, storages))
         d = self.document("inspect", "org/evil", "--threats", code=7)
         self.assertEqual(d["dangers"], 2)
+        self.assertIn("only pytorch_model.bin is looked at", " ".join(d["notes"]))
         self.assertLess(self.sent()[0], 1_500_000)
 
     def small(self, name="repo"):

@@ -82,6 +82,24 @@ class Torch(Case):
         os.unlink(os.path.join(folder, "pytorch_model-00002-of-00002.bin"))
         self.bad(3, "convert", folder, "--output", folder + ".out2", says="pytorch_model-00002-of-00002.bin")
 
+    def test_the_only_file_of_weights(self):
+        folder = self.empty("jit")
+        models.write(folder, "training_args.bin", b"not looked at")
+        models.write(folder, "model.pt", as_zip(self.named))
+        d = self.document("convert", folder, "--output", folder + ".out", *LEVEL)
+        self.assertEqual(digest(d["path"]), self.expected)
+        self.assertIn("the weights are those of model.pt, the only file that can be weights", d["notes"])
+        models.write(folder, "other.pth", as_zip(self.named))
+        self.bad(6, "convert", folder, "--output", folder + ".out2", says=["several files of weights", "model.pt"], hint="keep one")
+
+    def test_what_a_file_says_is_a_note(self):
+        folder = self.empty("wrapped")
+        state, storages = state_of(self.named)
+        models.write(folder, "pytorch_model.bin", writers.torch_zip({"state_dict": state, "epoch": 3}, storages))
+        d = self.document("convert", folder, "--output", folder + ".out", *LEVEL)
+        self.assertEqual(digest(d["path"]), self.expected)
+        self.assertTrue([n for n in d["notes"] if "state_dict" in n], d["notes"])
+
     def test_safetensors_come_first(self):
         models.write(self.plain, "pytorch_model.bin", b"not even a pickle")
         self.good("convert", self.plain, "--output", self.plain + ".again", *LEVEL)

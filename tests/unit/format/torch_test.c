@@ -210,7 +210,7 @@ static void put_no_tensor(og_buf *b)
 static void test_torch__a_file_without_tensors_is_refused(void **state)
 {
 	(void)state;
-	w_refuse_object(put_no_tensor, ONNXGATE_UNSUPPORTED, "expected tensors, found none among its 1 values");
+	w_refuse_object(put_no_tensor, ONNXGATE_UNSUPPORTED, "expected tensors, found none among its 1 value");
 }
 
 /* ---- numbers ------------------------------------------------------------------------------------------- */

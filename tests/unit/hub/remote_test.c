@@ -126,8 +126,8 @@ static void test_remote__what_is_not_the_part_or_not_the_file(void **state)
 	refused(f, r, "{\"side\": \"cdn\", \"ignore_range\": true}", ONNXGATE_NETWORK, "sends all of its 3000000 bytes");
 	refused(f, r, "{\"side\": \"cdn\", \"headers\": {\"Content-Range\": null}}", ONNXGATE_MISMATCH, "another part");
 	refused(f, r, "{\"side\": \"cdn\", \"headers\": {\"Content-Range\": \"bytes 10-65545/2999999\"}}", ONNXGATE_MISMATCH, "2999999");
-	refused(f, r, "{\"side\": \"cdn\", \"resize\": 1}", ONNXGATE_MISMATCH, "more bytes arrive");
-	refused(f, r, "{\"side\": \"cdn\", \"resize\": -1}", ONNXGATE_MISMATCH, "ends after 65535 of 65536");
+	refused(f, r, "{\"side\": \"cdn\", \"resize\": 1}", ONNXGATE_MISMATCH, "where 65536 were asked for");
+	refused(f, r, "{\"side\": \"cdn\", \"resize\": -1}", ONNXGATE_MISMATCH, "sends 65535 bytes where 65536 were asked for");
 	refused(f, r, "{\"side\": \"cdn\", \"status\": 416}", ONNXGATE_MISMATCH, "has fewer");
 	refused(f, r, "{\"path\": \"resolve\", \"headers\": {\"X-Linked-Size\": \"1\"}}", ONNXGATE_MISMATCH, "has 1");
 	refused(f, r,

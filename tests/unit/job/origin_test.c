@@ -45,23 +45,23 @@ static void test_origin__no_folder(void **state)
 
 static void test_origin__weights(void **state)
 {
+	og_weights_choice c;
+	og_error err = { 0 };
 	(void)state;
-	const char *why = NULL;
 	put("config.json", "{}");
-	og_origin_weights(open_scratch(), &why);
-	assert_non_null(why);
-	assert_null(strstr(why, "only"));
+	assert_int_equal(og_origin_weights(open_scratch(), &c, &err), ONNXGATE_NOT_FOUND);
 	put("tf_model.h5", "x");
-	og_origin_weights(open_scratch(), &why);
-	assert_non_null(strstr(why, "only tf_model.h5"));
+	assert_int_equal(og_origin_weights(open_scratch(), &c, &err), ONNXGATE_UNSUPPORTED);
+	assert_non_null(strstr(err.message, "only tf_model.h5"));
+	put("net.pt", "x");
+	assert_int_equal(og_origin_weights(open_scratch(), &c, &err), OG_OK);
+	assert_string_equal(c.single, "net.pt");
 	put("pytorch_model.bin", "x");
-	og_weights_choice c = og_origin_weights(open_scratch(), &why);
+	assert_int_equal(og_origin_weights(open_scratch(), &c, &err), OG_OK);
 	assert_string_equal(c.single, "pytorch_model.bin");
-	assert_null(why);
 	put("model.safetensors", "x");
-	c = og_origin_weights(open_scratch(), &why);
+	assert_int_equal(og_origin_weights(open_scratch(), &c, &err), OG_OK);
 	assert_string_equal(c.single, "model.safetensors");
-	assert_null(why);
 }
 
 static const char *digest_of(const og_cache_source *s, size_t n, const char *name)

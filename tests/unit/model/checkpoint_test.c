@@ -228,12 +228,15 @@ static void test_checkpoint__folders_without_weights(void **state)
 	refuse(ONNXGATE_UNSUPPORTED, "found only tf_model.h5, which is not read");
 	assert_int_equal(og_checkpoint_open(dir, &c, &err), ONNXGATE_UNSUPPORTED);
 	assert_non_null(strstr(err.hint, "safe_serialization=True"));
+	put("model-00001-of-00002.safetensors", "x");
+	refuse(ONNXGATE_NOT_FOUND, "model-00001-of-00002.safetensors is a part of a checkpoint, and its index is absent");
+	unlink(in_dir("model-00001-of-00002.safetensors"));
 	put("net.pt", "x");
-	refuse(ONNXGATE_UNSUPPORTED, "no weights under a name that from_pretrained loads, but net.pt");
-	assert_int_equal(og_checkpoint_open(dir, &c, &err), ONNXGATE_UNSUPPORTED);
-	assert_non_null(strstr(err.hint, "name the file itself: "));
+	refuse(ONNXGATE_UNSUPPORTED, "net.pt: expected weights");
 	put("other.safetensors", "");
-	refuse(ONNXGATE_UNSUPPORTED, "no weights under a name that from_pretrained loads, but other.safetensors");
+	refuse(ONNXGATE_UNSUPPORTED, "several files of weights, other.safetensors among them");
+	assert_int_equal(og_checkpoint_open(dir, &c, &err), ONNXGATE_UNSUPPORTED);
+	assert_non_null(strstr(err.hint, "keep one of them"));
 	put("pytorch_model.bin", "PK\x03\x04");
 	refuse(ONNXGATE_FORMAT, "pytorch_model.bin: ");
 	unlink(in_dir("pytorch_model.bin"));
@@ -283,6 +286,10 @@ static void test_checkpoint__choice_follows_from_pretrained(void **state)
 	c = og_weights_choose(shards, 1);
 	assert_null(c.single);
 	assert_null(c.index);
+	const char *const odd[] = { "training_args.bin", "adapter_model.safetensors", "sub/other.pt", "consolidated.00.pth", "second.pt" };
+	assert_null(og_weights_choose(odd, 3).single);
+	assert_string_equal(og_weights_choose(odd, 4).single, "consolidated.00.pth");
+	assert_null(og_weights_choose(odd, 5).single);
 }
 
 int main(void)
