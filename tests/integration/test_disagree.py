@@ -136,9 +136,10 @@ class Disagree(Case):
 
     def test_weights_of_another_name(self):
         self.make(models.shapes(models.CONFIG))
+        _, path = self.converted()
         other = os.path.join(self.model, "best.safetensors")
         os.rename(os.path.join(self.model, "model.safetensors"), other)
-        self.note(self.same_as(other), "the weights are those of best.safetensors")
+        self.note(self.same_as(path), "the weights are those of best.safetensors")
         name = os.path.relpath(other, self.home)
         self.bad(3, "convert", name, "--output", os.path.join(self.home, "none"), cwd=self.home, says=["expected a folder", "found a file"])
 
