@@ -49,7 +49,7 @@ const cli_command cmd_bench = {
 	.min = 1,
 	.max = 1,
 	.summary = "verify a model, then measure its latency in the runtime",
-	.text = "A folder is an export folder, as onnxgate convert makes it; a folder of safetensors is to be converted first.\n"
+	.text = "A folder is an export folder, as onnxgate convert makes it; a folder of weights is to be converted first.\n"
 	        "The rows are printed together, at the end.",
 	.options = options,
 	.examples = examples,

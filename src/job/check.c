@@ -49,9 +49,11 @@ static og_status find_files(found *f, const char *path, og_error *err)
 	OG_TRY(add_folder(f, path, err));
 	if (sub && og_dir_exists(sub))
 		OG_TRY(add_folder(f, sub, err));
-	if (!f->n)
-		return og_fail(err, ONNXGATE_NOT_FOUND, "%s: expected at least one .onnx file in it or in its onnx folder, found none", path);
-	return OG_OK;
+	if (f->n)
+		return OG_OK;
+	(void)og_fail(err, ONNXGATE_NOT_FOUND, "%s: expected at least one .onnx file in it or in its onnx folder, found none", path);
+	og_error_hint(err, "a folder of weights is converted first, by onnxgate convert");
+	return ONNXGATE_NOT_FOUND;
 }
 
 og_input_facts og_facts_near(const char *path)

@@ -231,11 +231,15 @@ class Disagree(Case):
         self.make(None, {"architectures": ["BertForMaskedLM"]}, tensors={k: v for k, v in drawn.items() if "pooler" not in k and k[:3] not in ("cla", "qa_")})
         self.same_as(path)
 
+    def test_a_prefix_that_no_rule_takes_off(self):
+        self.make({"model." + k: v for k, v in models.head_shapes(models.CONFIG, "BertForMaskedLM").items()}, {"architectures": ["BertForMaskedLM"]})
+        self.refused(12, says=["weights are missing", "did you mean model.bert."], hint="take that off their front")
+
     def test_unexpected_tensors(self):
         self.make({**models.head_shapes(models.CONFIG, "BertForMaskedLM"), "bert.encoder.layer.2.output.dense.bias": [16], "extra.weight": [3]},
                   {"architectures": ["BertForMaskedLM"]})
         self.refused(12, says=["2 tensors of the checkpoint are used by nothing", "bert.encoder.layer.2.output.dense.bias", "extra.weight"],
-                     hint="--allow-unexpected")
+                     hint="another model; --allow-unexpected")
         d, _ = self.converted("--allow-unexpected")
         self.note(d, "2 tensors ignored (unexpected, allowed)")
 
