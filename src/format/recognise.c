@@ -125,7 +125,7 @@ static bool is_tar(og_source *s, og_found *f)
 /* ---- protobuf ------------------------------------------------------------------------------------------ */
 
 /* A ModelProto begins with ir_version (field 1, a small varint) and goes on with a text field (2 … 6), a graph or an opset. */
-static bool is_onnx(const uint8_t *p, size_t n)
+bool og_is_onnx(const uint8_t *p, size_t n)
 {
 	return n >= 4 && p[0] == 0x08 && p[1] > 0 && p[1] < 32 && (p[2] == 0x12 || p[2] == 0x1a || p[2] == 0x22 || p[2] == 0x3a || p[2] == 0x42);
 }
@@ -170,7 +170,7 @@ void og_guess(og_source *s, const uint8_t *head, size_t n, og_found *f)
 		set(f, "an empty file", "download it again: an interrupted download leaves such files");
 	} else if (is_other_protobuf(head, n, s->size, f)) {
 		return;
-	} else if (is_onnx(head, n)) {
+	} else if (og_is_onnx(head, n)) {
 		set(f, "an ONNX model, which is no checkpoint", "`onnxgate check` and `onnxgate inspect` take the .onnx file itself");
 	} else if (n >= 2 && ((head[0] & 0xf0) == 0x80 || head[0] == 0xde) && ((head[1] & 0xe0) == 0xa0 || head[1] == 0xd9 || head[0] == 0xde)) {
 		set(f, "msgpack (Flax weights), which is not read", to_torch);

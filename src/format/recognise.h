@@ -16,6 +16,8 @@ typedef struct og_found {
 
 /* Bytes that stand for nothing else. false: no telling. */
 bool og_recognise(og_source *s, const uint8_t *head, size_t n, og_found *out);
+/* Do the first bytes look like a ModelProto's? */
+bool og_is_onnx(const uint8_t *head, size_t n);
 /* Text of some kind: JSON, XML, other. */
 bool og_recognise_text(const uint8_t *head, size_t n, og_found *out);
 /* As well as the bytes allow; always says something. */

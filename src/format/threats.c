@@ -15,6 +15,7 @@
 #include "base/limits.h"
 #include "codec/zip.h"
 #include "format/format.h"
+#include "format/recognise.h"
 
 #define HEAD 512                                  /* first bytes of a file or entry: tar's mark is at 257 */
 #define TAIL 65557                                /* a zip's end record with the longest comment */
@@ -414,7 +415,7 @@ static og_status hunt_plain(og_hunt *h, og_source *s, og_error *err)
 		(void)og_hunt_row(h, true, "nested", "", 0, "a zlib stream; what it holds is not looked at");
 		listed = true;
 	}
-	if (!listed && !is_safetensors(head, n, s->size) && !og_threats_onnx(head, n) && !zip)
+	if (!listed && !is_safetensors(head, n, s->size) && !og_is_onnx(head, n) && !zip)
 		return hunt_unknown(h, s, err);
 	if (!zip)
 		return OG_OK;

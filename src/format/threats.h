@@ -23,7 +23,5 @@ og_status og_threats_list(og_source *s, og_arena *arena, og_threat **out, size_t
 /* Is something hidden in a text (or in bytes)? *kind "base64": base64 of a pickle, a zip or code; "nested": a pickle or a zip as it stands;
  * "code": it reads like Python or shell, which is worth knowing only. *what: one line, in arena; NULL without memory. */
 bool og_threats_in_text(og_str text, og_arena *arena, const char **kind, const char **what);
-/* Do these first bytes of a file look like an ONNX model? Of it og_threats_list() lists nothing but what else it is. */
-bool og_threats_onnx(const uint8_t *head, size_t n);
 
 #endif

@@ -82,11 +82,6 @@ bool og_hunt_pickle_letter(uint8_t first)
 	return first && strchr("(cioNIJKLMFGSTUVXBC]}l)dtpqj\x80\x88\x89\x8a\x8b\x8c\x8d\x8e\x8f\x95\x96", first) != NULL;
 }
 
-bool og_threats_onnx(const uint8_t *p, size_t n)
-{
-	return n >= 4 && p[0] == 0x08 && p[1] > 0 && p[1] < 32 && (p[2] == 0x12 || p[2] == 0x1a || p[2] == 0x22 || p[2] == 0x3a || p[2] == 0x42);
-}
-
 /* ---- texts ----------------------------------------------------------------------------------------------- */
 
 static bool holds(const uint8_t *p, size_t n, const char *word)

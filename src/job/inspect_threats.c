@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "format/recognise.h"
 #include "format/threats.h"
 #include "onnx/reader.h"
 
@@ -198,7 +199,7 @@ static og_status add_file(og_inspection *s, const char *path, const char *name, 
 	OG_TRY(add_listing(s, source, name, err));
 	size_t n = source->size < sizeof(head) ? (size_t)source->size : sizeof(head);
 	OG_TRY(og_source_read(source, 0, head, n, err));
-	if (!og_threats_onnx(head, n))
+	if (!og_is_onnx(head, n))
 		return OG_OK;
 	og_autofree char *dir = og_path_dir(path);
 	return dir ? check_onnx(s, source, s->how ? NULL : dir, name, err) : og_fail_nomem(err);
