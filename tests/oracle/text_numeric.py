@@ -243,30 +243,6 @@ def minilm(run, figures):
     run.check(share <= 1, f"all-MiniLM-L6-v2: error {ours:.1e} (transformers fp32 {theirs:.1e}), sentences of 3 to 512 tokens")
 
 
-def rxnmapper(run, figures):
-    """A published ALBERT in PyTorch's oldest format, its twelve passes through one group, with tokens of its own vocabulary."""
-    folder = os.path.join(ROOT, "build/real/rxnmapper/rxnmapper/models/transformers/albert_heads_8_uspto_all_1310k")
-    if not os.path.isdir(folder):
-        run.check(False, f"rxnmapper: {folder} is missing: run scripts/get_real.sh")
-        return
-    out = os.path.join(run.scratch, "rxnmapper")
-    code, stdout, stderr = run.onnxgate("convert", folder, "--output", out, "--json")
-    if not run.check(code == 0 and json.loads(stdout)["verdict"] == "pass", f"rxnmapper: convert, exit code {code} {stderr.strip()[-300:]}"):
-        return
-    outputs = ["logits"]
-    exact, single = (load_reference(transformers.AlbertForMaskedLM, folder, dtype) for dtype in (torch.float64, torch.float32))
-    s, rng, worst = session(os.path.join(out, "model.onnx")), np.random.default_rng(run.seed), Worst(outputs)
-    each_matrix_once(os.path.join(out, "model.onnx"), exact)
-    config = exact.config.to_dict()
-    for shape, padding in shapes_of(config, "fill-mask"):
-        inputs = make_inputs(rng, shape, config["vocab_size"], config["type_vocab_size"], padding)
-        worst.add(s.run(outputs, inputs), run_reference(single, inputs, outputs), run_reference(exact, inputs, outputs), inputs["attention_mask"])
-    ours, theirs, share = worst.figures()
-    figures.append((ours, theirs, "rxnmapper"))
-    size = os.path.getsize(os.path.join(out, "model.onnx"))
-    run.check(share <= 1, f"rxnmapper: error {ours:.1e} (transformers fp32 {theirs:.1e}), texts of 1 to 512 tokens, model.onnx has {size} bytes")
-
-
 REFUSED = (  # of every family: name, change of the config, exit codes that are right
     ("hidden_act prelu", {"hidden_act": "prelu"}, (6,)),
     ("hidden_act xielu", {"hidden_act": "xielu"}, (6,)),
@@ -305,8 +281,6 @@ def main():
     run_cases([c for c in cases if RUN.wants(title_of(c))], figures)
     if RUN.wants("all-MiniLM-L6-v2"):
         minilm(RUN, figures)
-    if RUN.wants("rxnmapper"):
-        rxnmapper(RUN, figures)
     for family in FAMILIES:
         if RUN.wants(f"{family}: refused"):
             refusals(RUN, family)

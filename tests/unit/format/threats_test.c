@@ -196,22 +196,23 @@ static void test_threats__safetensors(void **state)
 static void test_threats__safetensors_that_is_a_pickle(void **state)
 {
 	(void)state;
+	enum { START = 8 + 'V' }; /* of the data: the opcode V is also the length of the header */
 	static const char code[] = "0cos\nsystem\n(S'id'\ntR.";
 	char bytes[2000] = { 0 };
 	int n = snprintf(bytes, sizeof(bytes), "V.......{\"a\":{\"dtype\":\"U8\",\"shape\":[%zu],\"data_offsets\":[0,%zu]}}", strlen(code), strlen(code));
-	assert_in_range(n, 8, 8 + 'V' - 1);
+	assert_in_range(n, 8, START - 1);
 	memset(bytes + 1, 0, 7);
-	memset(bytes + n, ' ', (size_t)(8 + 'V' - n));
-	bytes[8 + 'V' - 1] = '\n';
-	memcpy(bytes + 8 + 'V', code, strlen(code));
-	found f = hunt(bytes, 8 + 'V' + strlen(code));
+	memset(bytes + n, ' ', (size_t)(START - n));
+	bytes[START - 1] = '\n';
+	memcpy(bytes + START, code, strlen(code));
+	found f = hunt(bytes, START + strlen(code));
 	need(&f, "polyglot", "safetensors for one program, a pickle", true, 0);
-	need(&f, "global", "os system", true, 8 + 'V' + 1);
+	need(&f, "global", "os system", true, START + 1);
 	assert_string_equal(need(&f, "format", "safetensors", false, 0)->text, "safetensors");
 	og_arena_free(f.arena);
-	bytes[8 + 'V' - 1] = ' '; /* no line ends before the data: nothing that Python could load */
-	memset(bytes + 8 + 'V', 'x', strlen(code));
-	f = hunt(bytes, 8 + 'V' + strlen(code));
+	bytes[START - 1] = ' '; /* no line ends before the data: nothing that Python could load */
+	memset(bytes + START, 'x', strlen(code));
+	f = hunt(bytes, START + strlen(code));
 	assert_int_equal(f.dangers, 0);
 	og_arena_free(f.arena);
 	memcpy(bytes, "U\7\0\0\0\0\0\0{0cos\nsystem\n)R.", 25); /* the shape of a header, and none: the pickle is all there is */
