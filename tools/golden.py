@@ -43,6 +43,9 @@ def main():
         "attention_mask": torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]]),
         "token_type_ids": torch.tensor([[0, 0, 1, 1, 1], [0, 1, 0, 0, 0]]),
     }
+    with open(os.path.join(folder, "graph.txt"), encoding="utf-8") as f:
+        graph = f.read()
+    inputs = {name: t for name, t in inputs.items() if f" {name}[" in graph}
     with torch.no_grad():
         logits = model(**inputs).logits
     with open(os.path.join(folder, "outputs.txt"), "w") as f:

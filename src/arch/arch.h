@@ -34,6 +34,8 @@ typedef struct og_arch {
 	const og_head *heads;    /* ends with {0} */
 	const og_ignore *ignore; /* tensors that nothing uses, and why; ends with {0} */
 	const char *const *marks; /* tensors of the base model that tell the family, below the base prefix, the most telling one last; ends with NULL */
+	int64_t (*max_length)(const void *config); /* the longest text, where that is not max_position_embeddings; NULL: it is */
+	const char *like; /* model_type of a family with the same names of tensors, which is meant when a config does not say; NULL: none */
 	const char *sisters; /* families with the same bare names that number positions from behind the pad token, for a message; NULL: none */
 } og_arch;
 

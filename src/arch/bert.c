@@ -44,18 +44,6 @@ static const og_inert inert[] = {
 
 /* ---- the encoder ---- */
 
-static og_val layer(og_build *b, const bert *c, og_val x, og_val mask, og_val distances)
-{
-	return og_post_norm(b, x, (og_post_norm_o){
-		.attention = {
-			.heads = c->heads, .mask = mask,
-			.q = "attention.self.query", .k = "attention.self.key", .v = "attention.self.value", .o = "attention.output.dense",
-			.relative = { .distances = distances, .table = "attention.self.distance_embedding.weight", .rows = 2 * c->positions - 1,
-			              .key_too = c->position == OG_RELATIVE_KEY_QUERY } },
-		.attention_norm = "attention.output.LayerNorm", .up = "intermediate.dense", .down = "output.dense", .norm = "output.LayerNorm",
-		.ffn = c->ffn, .act = c->act, .eps = c->eps });
-}
-
 static og_val encode(og_build *b, const void *config, og_text_in in)
 {
 	const bert *c = config;
@@ -66,8 +54,8 @@ static og_val encode(og_build *b, const void *config, og_text_in in)
 		og_val positions = og_positions(b, in.ids, 0), mask = og_mask_bias(b, in.mask);
 		og_val distances = absolute ? OG_NONE : og_distances(b, positions, c->positions - 1);
 		x = og_text_embed(b, in, absolute ? positions : OG_NONE, tables);
-		for (int64_t i = 0; i < c->layers; i++)
-			OG_SCOPE(b, "encoder.layer.%d", (int)i) x = layer(b, c, x, mask, distances);
+		x = og_text_layers(b, x, (og_text_layers_o){ .layers = c->layers, .heads = c->heads, .ffn = c->ffn, .act = c->act, .eps = c->eps,
+			.mask = mask, .distances = distances, .positions = c->positions, .position = c->position });
 	}
 	return x;
 }

@@ -3,3 +3,6 @@
  * Every architecture, one line each: og_arch_NAME in arch/NAME.c. */
 OG_ARCH(albert)
 OG_ARCH(bert)
+OG_ARCH(camembert)
+OG_ARCH(roberta)
+OG_ARCH(xlm_roberta)

@@ -31,6 +31,9 @@ og_val og_layer_norm(og_build *b, og_val x, const char *name, double eps); /* to
 
 og_val og_embed(og_build *b, og_val ids, const char *name, int64_t rows, int64_t width); /* [...] → [..., width] */
 og_val og_positions(og_build *b, og_val ids, int64_t first); /* of [B, S]: the vector first, first + 1, … of length S */
+/* Positions that pass over padding, [B, S] → [B, S]: where an id is `pad`, pad; elsewhere pad + the number of other ids up to there.
+ * So the first is pad + 1, and a table of n rows reaches n − pad − 1 of them. */
+og_val og_positions_behind(og_build *b, og_val ids, int64_t pad);
 /* distance[l, r] = position l − position r + offset, [S, S]: rows of a relative table. */
 og_val og_distances(og_build *b, og_val positions, int64_t offset);
 

@@ -18,6 +18,13 @@ og_val og_positions(og_build *b, og_val ids, int64_t first)
 	return og_range(b, og_const_i64(b, first), og_dim_value(b, end));
 }
 
+og_val og_positions_behind(og_build *b, og_val ids, int64_t pad)
+{
+	og_val real = og_cast(b, og_unary(b, "Not", og_equal(b, ids, og_const_i64(b, pad))), OG_I64);
+	og_val count = og_mul(b, og_cumsum(b, real, 1), real);
+	return pad ? og_add(b, count, og_const_i64(b, pad)) : count;
+}
+
 og_val og_distances(og_build *b, og_val positions, int64_t offset)
 {
 	og_val left = og_expand_dims(b, positions, 1), right = og_expand_dims(b, positions, 0);

@@ -40,6 +40,8 @@ og_val og_text_embed(og_build *b, og_text_in in, og_val positions, og_text_embed
 		x = og_embed(b, in.ids, "word_embeddings", o.vocab, o.width);
 		if (in.segments.id)
 			x = og_add(b, x, og_embed(b, in.segments, "token_type_embeddings", o.segments, o.width));
+		else if (o.segments)
+			x = og_add(b, x, og_weight_rows(b, "token_type_embeddings.weight", o.segments, o.width, 0, 1));
 		if (positions.id)
 			x = og_add(b, x, og_embed(b, positions, "position_embeddings", o.positions, o.width));
 		x = og_layer_norm(b, x, "LayerNorm", o.eps);
@@ -58,6 +60,21 @@ og_val og_post_norm(og_build *b, og_val x, og_post_norm_o o)
 	og_val h = og_act(b, og_linear(b, x, o.up, o.ffn), o.act);
 	h = og_linear(b, h, o.down, hidden);
 	return og_layer_norm(b, og_add(b, h, x), o.norm, o.eps);
+}
+
+og_val og_text_layers(og_build *b, og_val x, og_text_layers_o o)
+{
+	const og_post_norm_o layer = {
+		.attention = {
+			.heads = o.heads, .mask = o.mask,
+			.q = "attention.self.query", .k = "attention.self.key", .v = "attention.self.value", .o = "attention.output.dense",
+			.relative = { .distances = o.distances, .table = "attention.self.distance_embedding.weight", .rows = 2 * o.positions - 1,
+			              .key_too = o.position == OG_RELATIVE_KEY_QUERY } },
+		.attention_norm = "attention.output.LayerNorm", .up = "intermediate.dense", .down = "output.dense", .norm = "output.LayerNorm",
+		.ffn = o.ffn, .act = o.act, .eps = o.eps };
+	for (int64_t i = 0; i < o.layers; i++)
+		OG_SCOPE(b, "encoder.layer.%d", (int)i) x = og_post_norm(b, x, layer);
+	return x;
 }
 
 /* ---- the tasks ---- */
@@ -104,6 +121,6 @@ void og_text_multiple_choice(og_build *b, const void *config, const void *text)
 	const og_text *t = text;
 	og_dims *d = og_build_dims(b);
 	og_val x = t->encode(b, config, inputs(b, t, choices));
-	x = t->classify(b, config, x, 1); /* [B·C, 1] */
+	x = t->choose ? t->choose(b, config, x) : t->classify(b, config, x, 1); /* [B·C, 1] */
 	og_output(b, "logits", og_reshape(b, x, og_dim_symbol(d, "batch_size"), og_dim_symbol(d, "num_choices")));
 }

@@ -17,6 +17,7 @@ typedef struct og_text {
 	size_t labels;    /* where the config's struct has the number of classes: OG_TEXT_LABELS() */
 	og_val (*encode)(og_build *b, const void *config, og_text_in in);         /* → [B, S, H] */
 	og_val (*classify)(og_build *b, const void *config, og_val x, int64_t n); /* [B, S, H] → [B, n]: of the text as a whole */
+	og_val (*choose)(og_build *b, const void *config, og_val x); /* [B, S, H] → [B, 1]: how well a choice fits; NULL: classify(…, 1) */
 	og_val (*words)(og_build *b, const void *config, og_val x);               /* [B, S, H] → [B, S, vocabulary] */
 	void (*tie)(og_build *b, const void *config); /* says which weights words() has in common with encode(), before either claims */
 } og_text;
@@ -42,8 +43,8 @@ typedef struct og_text_embed_o {
 	int64_t width;
 	double eps;
 } og_text_embed_o;
-/* LayerNorm(word + segment + position) below the scope "embeddings": [B, S] → [B, S, width]. Without in.segments, or
- * without positions (OG_NONE), there is no such table. */
+/* LayerNorm(word + segment + position) below the scope "embeddings": [B, S] → [B, S, width]. Without positions (OG_NONE) there is
+ * no such table. Without in.segments everything is of the first segment, or where o.segments is 0 there is no such table. */
 og_val og_text_embed(og_build *b, og_text_in in, og_val positions, og_text_embed_o o);
 
 /* A transformer layer that normalises after each addition, as Vaswani et al. 2017 (arXiv:1706.03762) have it:
@@ -56,5 +57,17 @@ typedef struct og_post_norm_o {
 	double eps;
 } og_post_norm_o;
 og_val og_post_norm(og_build *b, og_val x, og_post_norm_o o);
+
+/* The layers "encoder.layer.N", each an og_post_norm of the parts' names that most encoders have ("attention.self.query", …). */
+typedef struct og_text_layers_o {
+	int64_t layers, heads, ffn;
+	og_act_kind act;
+	double eps;
+	og_val mask;      /* from og_mask_bias() */
+	og_val distances; /* from og_distances(), or OG_NONE: positions are not relative */
+	int64_t positions; /* with distances: how many there are at most */
+	int position;      /* with distances: OG_RELATIVE_KEY or OG_RELATIVE_KEY_QUERY */
+} og_text_layers_o;
+og_val og_text_layers(og_build *b, og_val x, og_text_layers_o o);
 
 #endif

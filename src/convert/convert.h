@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/context.h"
+#include "codec/json.h"
 
 typedef struct og_convert_options {
 	const char *type, *task, *dtype, *layout, *external_data; /* NULL: the default */
@@ -35,6 +36,9 @@ og_status og_convert_needs_names(const char *dir, const og_convert_options *o, b
 
 /* UNSUPPORTED (architecture, task, dtype, config value), FORMAT (config.json), NOT_FOUND (no config.json). All in arena. */
 og_status og_convert_plan(const char *dir, const og_convert_options *o, og_arena *arena, og_plan **out, og_error *err) OG_MUST;
+
+/* The longest text that a model of this config.json takes; 0: it does not say. */
+int64_t og_convert_max_length(const og_json *doc);
 
 /* Of the files of a repository, those that a conversion wants beside the weights: config, tokenizer, preprocessor, licence, README. */
 bool og_convert_wants(const char *name);

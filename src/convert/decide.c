@@ -65,6 +65,19 @@ typedef struct candidates {
 	const char *names; /* "bert, roberta" */
 } candidates;
 
+/* Are these tensors also those of the family that this one is like? */
+static og_status taken_by_kin(const og_arch *arch, const og_checkpoint *c, og_arena *arena, bool *taken, og_error *err)
+{
+	const og_arch *kin = arch->like ? og_arch_find(arch->like) : NULL;
+	og_ledger *l;
+	*taken = false;
+	if (!kin)
+		return OG_OK;
+	OG_TRY(og_ledger_new(arena, c, kin->base_prefix, NULL, NULL, &l, err));
+	*taken = og_ledger_knows(l, kin->marks);
+	return OG_OK;
+}
+
 /* Names below a base prefix tell more than bare ones, which sister families share. */
 static og_status find_candidates(const og_checkpoint *c, og_arena *arena, candidates *out, og_error *err)
 {
@@ -75,6 +88,10 @@ static og_status find_candidates(const og_checkpoint *c, og_arena *arena, candid
 		og_ledger *l;
 		OG_TRY(og_ledger_new(arena, c, all[i]->base_prefix, NULL, NULL, &l, err));
 		if (!og_ledger_knows(l, all[i]->marks) || (out->prefixed && !og_ledger_prefixed(l)))
+			continue;
+		bool taken;
+		OG_TRY(taken_by_kin(all[i], c, arena, &taken, err));
+		if (taken)
 			continue;
 		if (og_ledger_prefixed(l) && !out->prefixed)
 			*out = (candidates){ .prefixed = true };

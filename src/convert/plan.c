@@ -26,12 +26,29 @@ static og_status check_options(const og_convert_options *o, og_plan *p, og_error
 	return OG_OK;
 }
 
+static int64_t max_length(const og_json *doc, const og_arch *arch, const void *config)
+{
+	return arch->max_length ? arch->max_length(config) : og_json_i64(doc, "max_position_embeddings", 0);
+}
+
+int64_t og_convert_max_length(const og_json *doc)
+{
+	const og_arch *arch = og_arch_find(og_json_str(doc, "model_type", ""));
+	og_auto(og_arena) *arena = og_arena_new();
+	void *config = arena && arch ? og_arena_alloc(arena, arch->config_size) : NULL;
+	og_unknown_keys unknown;
+	if (config && og_config_read(doc, arch->fields, arch->inert, config, arena, &unknown, NULL) == OG_OK)
+		return max_length(doc, arch, config);
+	return og_json_i64(doc, "max_position_embeddings", 0);
+}
+
 /* Facts for made-up inputs, from keys that every family spells alike. */
 static void note_facts(const og_json *doc, og_plan *p)
 {
+	const og_plan_inner *in = p->inner;
 	p->vocab_size = og_json_i64(doc, "vocab_size", 0);
 	p->type_vocab_size = og_json_i64(doc, "type_vocab_size", 0);
-	p->max_positions = og_json_i64(doc, "max_position_embeddings", 0);
+	p->max_positions = max_length(doc, in->arch, in->config);
 	p->pad_token_id = og_json_i64(doc, "pad_token_id", -1);
 }
 

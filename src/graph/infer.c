@@ -399,6 +399,15 @@ static og_status infer_einsum(ctx *c)
 	return OG_OK;
 }
 
+static og_status infer_cumsum(ctx *c)
+{
+	const og_value *x = in(c, 0);
+	int64_t axes[OG_RANK_MAX];
+	if (!x || known_ints(c, 1, axes) != 1 || axes[0] < -x->rank || axes[0] >= x->rank)
+		return clash(c, "the axis must be known and in range");
+	return infer_unary(c);
+}
+
 /* Over the axes of the second input, kept or dropped. */
 static og_status infer_reduce(ctx *c)
 {
@@ -436,6 +445,7 @@ static const struct rule {
 	{ "Abs", infer_unary }, { "Neg", infer_unary }, { "Sqrt", infer_unary }, { "Reciprocal", infer_unary }, { "Exp", infer_unary },
 	{ "Erf", infer_unary }, { "Tanh", infer_unary }, { "Sigmoid", infer_unary }, { "Relu", infer_unary }, { "LeakyRelu", infer_unary },
 	{ "Softplus", infer_unary }, { "Mish", infer_unary }, { "Gelu", infer_unary }, { "Softmax", infer_unary }, { "Identity", infer_unary },
+	{ "CumSum", infer_cumsum },
 	{ "MatMul", infer_matmul }, { "Gemm", infer_gemm }, { "LayerNormalization", infer_layer_norm }, { "Einsum", infer_einsum },
 	{ "Gather", infer_gather }, { "Transpose", infer_transpose }, { "Unsqueeze", infer_unsqueeze }, { "Squeeze", infer_squeeze },
 	{ "Concat", infer_concat }, { "Slice", infer_slice }, { "Shape", infer_shape }, { "Range", infer_range },

@@ -41,6 +41,11 @@ og_val og_max(og_build *b, og_val x, og_val y)
 	return op2(b, "Max", x, y);
 }
 
+og_val og_equal(og_build *b, og_val x, og_val y)
+{
+	return og_op(b, "Equal", (og_val[]){ x, y }, 2, NULL, 0);
+}
+
 og_val og_where(og_build *b, og_val cond, og_val x, og_val y)
 {
 	return og_op(b, "Where", (og_val[]){ cond, x, y }, 3, NULL, 0);
@@ -64,6 +69,11 @@ og_val og_matmul(og_build *b, og_val x, og_val y)
 og_val og_gemm(og_build *b, og_val x, og_val w, og_val bias, bool trans_w)
 {
 	return og_op(b, "Gemm", (og_val[]){ x, w, bias }, bias.id ? 3 : 2, &OG_INT("transB", 1), trans_w ? 1 : 0);
+}
+
+og_val og_cumsum(og_build *b, og_val x, int64_t axis)
+{
+	return og_op(b, "CumSum", (og_val[]){ x, og_const_i64(b, axis) }, 2, NULL, 0);
 }
 
 og_val og_softmax(og_build *b, og_val x, int64_t axis)

@@ -8,6 +8,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "codec/json.h"
+#include "convert/convert.h"
 #include "job/validate.h"
 
 typedef struct found { /* the files to judge */
@@ -68,7 +69,7 @@ og_input_facts og_facts_near(const char *path)
 			continue;
 		facts.vocab_size = og_json_i64(j, "vocab_size", 0);
 		facts.type_vocab_size = og_json_i64(j, "type_vocab_size", 0);
-		facts.max_positions = og_json_i64(j, "max_position_embeddings", 0);
+		facts.max_positions = og_convert_max_length(j);
 		facts.pad_token_id = og_json_i64(j, "pad_token_id", -1);
 		break;
 	}

@@ -189,12 +189,12 @@ static void store_whole(reader *r, const og_field *f, int64_t v)
 
 static void read_dim(reader *r, const og_field *f, og_json *v)
 {
-	int64_t max = f->max ? f->max : OG_DIM_MAX, k = json_object_get_int64(v);
+	int64_t min = f->kind == OG_FIELD_ID ? 0 : 1, max = f->max ? f->max : OG_DIM_MAX, k = json_object_get_int64(v);
 	bool huge = json_object_is_type(v, json_type_double) && !strpbrk(found(v), ".eEnN"); /* digits beyond 64 bits */
 	if (!json_object_is_type(v, json_type_int) && !huge)
 		fault(r, ONNXGATE_FORMAT, "%s: expected a whole number, found %.60s", f->key, found(v));
-	else if (huge || k < 1 || k > max)
-		fault(r, ONNXGATE_FORMAT, "%s: expected 1 to %lld, found %.60s", f->key, (long long)max, found(v));
+	else if (huge || k < min || k > max)
+		fault(r, ONNXGATE_FORMAT, "%s: expected %lld to %lld, found %.60s", f->key, (long long)min, (long long)max, found(v));
 	else
 		store_whole(r, f, k);
 }
@@ -291,7 +291,8 @@ static void use_default(reader *r, const og_field *f)
 		return;
 	}
 	switch (f->kind) {
-	case OG_FIELD_DIM: store_whole(r, f, f->whole); break;
+	case OG_FIELD_DIM:
+	case OG_FIELD_ID: store_whole(r, f, f->whole); break;
 	case OG_FIELD_REAL: memcpy(r->out + f->at, &f->real, sizeof(f->real)); break;
 	case OG_FIELD_FLAG: memcpy(r->out + f->at, &flag, sizeof(flag)); break;
 	case OG_FIELD_CHOICE: memcpy(r->out + f->at, &choice, sizeof(choice)); break;
@@ -312,7 +313,8 @@ static void read_field(reader *r, const og_field *f)
 		return;
 	}
 	switch (f->kind) {
-	case OG_FIELD_DIM: read_dim(r, f, v); break;
+	case OG_FIELD_DIM:
+	case OG_FIELD_ID: read_dim(r, f, v); break;
 	case OG_FIELD_REAL: read_real(r, f, v); break;
 	case OG_FIELD_FLAG: read_flag(r, f, v); break;
 	case OG_FIELD_CHOICE: read_choice(r, f, v); break;

@@ -21,7 +21,7 @@ typedef enum og_act_kind {
 bool og_act_parse(const char *name, og_act_kind *out);
 
 typedef enum og_field_kind {
-	OG_FIELD_END, OG_FIELD_DIM, OG_FIELD_REAL, OG_FIELD_FLAG, OG_FIELD_CHOICE, OG_FIELD_ACT, OG_FIELD_LABELS, OG_FIELD_ONLY
+	OG_FIELD_END, OG_FIELD_DIM, OG_FIELD_ID, OG_FIELD_REAL, OG_FIELD_FLAG, OG_FIELD_CHOICE, OG_FIELD_ACT, OG_FIELD_LABELS, OG_FIELD_ONLY
 } og_field_kind;
 
 typedef struct og_field {
@@ -29,7 +29,7 @@ typedef struct og_field {
 	const char *key;
 	size_t at;        /* offset in the architecture's struct */
 	bool optional;
-	int64_t whole;    /* default of DIM, FLAG, LABELS; index of CHOICE */
+	int64_t whole;    /* default of DIM, ID, FLAG, LABELS; index of CHOICE */
 	double real;      /* default of REAL */
 	int64_t max;      /* of DIM; 0: OG_DIM_MAX */
 	bool padded;      /* of DIM: weights may hold more, as padding */
@@ -40,6 +40,8 @@ typedef struct og_field {
 #define OG_AT_(type, member, ctype) (offsetof(type, member) + 0 * sizeof(_Generic(((type *)0)->member, ctype: 1)))
 #define OG_DIM(type, member, key_) { .kind = OG_FIELD_DIM, .key = (key_), .at = OG_AT_(type, member, int64_t) }
 #define OG_DIM_OR(type, member, key_, value) { .kind = OG_FIELD_DIM, .key = (key_), .at = OG_AT_(type, member, int64_t), .optional = true, .whole = (value) }
+/* The number of a token, from 0 on. */
+#define OG_ID_OR(type, member, key_, value) { .kind = OG_FIELD_ID, .key = (key_), .at = OG_AT_(type, member, int64_t), .optional = true, .whole = (value) }
 #define OG_LAYERS(type, member, key_) { .kind = OG_FIELD_DIM, .key = (key_), .at = OG_AT_(type, member, int64_t), .max = OG_LAYERS_MAX }
 #define OG_LAYERS_OR(type, member, key_, value) { .kind = OG_FIELD_DIM, .key = (key_), .at = OG_AT_(type, member, int64_t), .max = OG_LAYERS_MAX, \
 	.optional = true, .whole = (value) }

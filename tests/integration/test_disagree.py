@@ -73,6 +73,13 @@ class Disagree(Case):
         self.note(d, "no model_type", "its class BertModel is one of bert")
         self.make(ALBERT, {"model_type": None, "architectures": None, "embedding_size": 8})
         self.note(self.converted()[0], "the tensors are those of albert")
+        drawn = self.make(models.shapes(models.CONFIG, "roberta."), {"model_type": None, "architectures": None})
+        d, path = self.converted()
+        self.note(d, "the tensors are those of roberta")
+        for name, cls in (("camembert", "Camembert"), ("xlm-roberta", "XLMRoberta"), ("roberta", "Roberta")):  # one graph, whatever it is called
+            for typed in ({"model_type": name, "architectures": None}, {"model_type": None, "architectures": [cls + "Model"]}):
+                self.make(None, typed, tensors=drawn)
+                self.assertEqual(self.same_as(path)["model_type"], name)
 
     def test_no_model_type_and_the_names_of_a_sister_family(self):
         """RoBERTa's bare names and shapes are BERT's; its positions begin elsewhere, which no check of the graph can see."""

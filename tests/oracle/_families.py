@@ -14,6 +14,7 @@ SMALL = {
     "vocab_size": 131, "hidden_size": 48, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 80,
     "max_position_embeddings": 40, "type_vocab_size": 2,
 }  # fmt: skip
+INPUTS = ["input_ids", "attention_mask", "token_type_ids"]
 
 
 def bert_others(h):
@@ -42,6 +43,40 @@ def albert_random(rng):
     }  # fmt: skip
 
 
+def roberta(stem):
+    """Of RoBERTa and those that are RoBERTa by another name."""
+    return {
+        "stem": stem,
+        "decoder": "lm_head.decoder",
+        "others": lambda h: {"roberta.pooler.dense.weight": (h, h), "roberta.pooler.dense.bias": (h,)},
+        "small": {**SMALL, "type_vocab_size": 1, "pad_token_id": 1},
+        "odd": {},
+        "inputs": INPUTS[:2],
+        # Relative positions begin with the first token.
+        "behind": lambda c: c["pad_token_id"] + 1 if c.get("position_embedding_type", "absolute") == "absolute" else 0,
+        "cases": lambda: (
+            *((f"pad_token_id {n}", {"pad_token_id": n}) for n in (0, 0, 2, 2, 37, 37)),
+            *((f"pad_token_id {n}, {kind}", {"pad_token_id": n, "position_embedding_type": kind})
+              for n in (0, 5) for kind in ("relative_key", "relative_key_query")),
+            ("a text of one token", {"max_position_embeddings": 1}),
+            ("every other token is padding", {"vocab_size": 2}),
+        ),
+        "random": lambda rng: {
+            "pad_token_id": int(rng.integers(0, 3)), "type_vocab_size": int(rng.integers(1, 3)), "max_position_embeddings": int(rng.integers(3, 70)),
+        },
+        "refused": (
+            ("more layers than the file has", {"num_hidden_layers": 4}, (12,)),
+            ("pad_token_id null", {"pad_token_id": None}, (10,)),
+            ("pad_token_id -1", {"pad_token_id": -1}, (10,)),
+            ("pad_token_id beyond the vocabulary", {"pad_token_id": 131}, (6,)),
+            ("pad_token_id that leaves no position", {"pad_token_id": 41}, (6,)),
+            ("one kind of segment more than the file has", {"type_vocab_size": 2}, (11,)),
+        ),
+    }
+
+
+# Keys of a row where a family is not as most are: inputs, which it has; lacks, keys of the others that its config class does not
+# have; behind, rows of the table of positions that no token of a text takes, a number or a function of the config.
 FAMILIES = {
     "bert": {
         "stem": "Bert",  # how class names begin
@@ -70,7 +105,35 @@ FAMILIES = {
             ("embedding_size of another width", {"embedding_size": 29}, (11,)),
         ),
     },
+    "roberta": roberta("Roberta"),
+    "xlm-roberta": roberta("XLMRoberta"),
+    "camembert": roberta("Camembert"),
 }
+
+
+def lacks(family, config):
+    """Does this change a key that the family does not have?"""
+    return any(key in FAMILIES[family].get("lacks", ()) for key in config)
+
+
+def input_names(family):
+    return FAMILIES[family].get("inputs", INPUTS)
+
+
+def behind(family, config):
+    """Rows of the table of positions that no token of a text takes."""
+    rows = FAMILIES[family].get("behind", 0)
+    return rows(config) if callable(rows) else rows
+
+
+def config_of(family, change):
+    """The small config with a change. In `change` max_position_embeddings is the length of the longest text."""
+    config = {k: v for k, v in {**FAMILIES[family]["small"], **change}.items() if not lacks(family, [k])}
+    return {**config, "max_position_embeddings": config["max_position_embeddings"] + behind(family, config)}
+
+
+def longest_text(family, config):
+    return config["max_position_embeddings"] - behind(family, config)
 
 
 def class_name(family, task):

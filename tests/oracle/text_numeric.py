@@ -15,7 +15,7 @@ import numpy as np
 import onnx
 import torch
 import transformers
-from _families import FAMILIES, TASKS, class_name
+from _families import FAMILIES, TASKS, class_name, config_of, input_names, lacks, longest_text
 from _oracle import ROOT, Run, Worst, load_reference, make_inputs, redraw, run_reference, session, write_checkpoint
 
 RUN = None  # made by main(), seen by its forked workers
@@ -29,7 +29,7 @@ FORMS = {"dtype": "float32", "shards": 1, "legacy": False, "keep_tied": False, "
 def case(family, name, task, config=None, seed=0, **form):
     unknown = set(form) - set(FORMS)
     assert not unknown, unknown
-    return {"family": family, "name": name, "task": task, "config": {**FAMILIES[family]["small"], **(config or {})}, "seed": seed, **FORMS, **form}
+    return {"family": family, "name": name, "task": task, "config": config_of(family, config or {}), "seed": seed, **FORMS, **form}
 
 
 def title_of(c):
@@ -37,11 +37,18 @@ def title_of(c):
 
 
 def fixed_cases(family):
-    """Of one family: each task as it comes and in each form, then each switch."""
+    """Of one family: each task as it comes and in each form, then each switch that it has."""
+    for change, c in all_cases(family):
+        saved = str(c["saved_as"])
+        if not lacks(family, change) and (saved in ("None", PREFIXED) or hasattr(transformers, saved)):
+            yield c
+
+
+def all_cases(family):
     stem = FAMILIES[family]["stem"]
 
     def of(name, task, config=None, seed=0, **form):
-        return case(family, name, task, config, seed, **form)
+        return config or {}, case(family, name, task, config, seed, **form)
 
     for i, task in enumerate(TASKS):
         yield of(task, task, seed=100 + i)
@@ -153,8 +160,8 @@ def attention_focus(model, inputs, mask):
     return float(torch.stack([(a.amax(-1).mean(1) * lengths)[valid].mean() for a in weights]).mean())
 
 
-def shapes_of(config, task):
-    longest = config["max_position_embeddings"]
+def shapes_of(family, config, task):
+    longest = longest_text(family, config)
     middle = max(2, longest // 2 + 1)
     choices = [(1,), (3,)] if task == "multiple-choice" else [()]
     for batch, length, padding in (
@@ -179,12 +186,13 @@ def compare(run, c, folder, converted):
     each_matrix_once(os.path.join(converted, "model.onnx"), exact)
     s = session(os.path.join(converted, "model.onnx"))
     names = [i.name for i in s.get_inputs()]
-    assert names == ["input_ids", "attention_mask", "token_type_ids"], names
+    assert names == input_names(c["family"]), names
     assert [o.name for o in s.get_outputs()] == outputs, [o.name for o in s.get_outputs()]
     rng = np.random.default_rng(c["seed"])
     worst, focus, runs = Worst(outputs), 0.0, 0
-    for shape, padding in shapes_of(c["config"], c["task"]):
-        inputs = make_inputs(rng, shape, c["config"]["vocab_size"], c["config"]["type_vocab_size"], padding)
+    for shape, padding in shapes_of(c["family"], c["config"], c["task"]):
+        inputs = make_inputs(rng, shape, c["config"]["vocab_size"], c["config"].get("type_vocab_size", 1), padding)
+        inputs = {name: inputs[name] for name in names}
         mask = inputs["attention_mask"]
         worst.add(s.run(outputs, inputs), run_reference(single, inputs, outputs), run_reference(exact, inputs, outputs), mask)
         if shape[-1] > 4:
@@ -257,7 +265,7 @@ REFUSED = (  # of every family: name, change of the config, exit codes that are 
 def refusals(run, family):
     """What must not be converted, with the exit code that says why."""
     c = case(family, "refused", "feature-extraction", seed=900)
-    rows = [(name, change, [], wanted) for name, change, wanted in (*REFUSED, *FAMILIES[family]["refused"])]
+    rows = [(name, change, [], wanted) for name, change, wanted in (*REFUSED, *FAMILIES[family]["refused"]) if not lacks(family, change)]
     for name, change, extra, wanted in (*rows, ("a head that the file lacks", {}, ["--task", "text-classification"], (6, 12))):
         folder = make_checkpoint(run, c)
         path = os.path.join(folder, "config.json")

@@ -256,6 +256,30 @@ static void test_blocks__embedding_and_positions(void **state)
 	}
 }
 
+/* The number of an id that is not padding is how many such stand before it, and pad + 1. */
+static void test_blocks__positions_behind_padding(void **state)
+{
+	enum { ROWS = 4 };
+	static const int64_t pads[] = { 0, 1, 8 };
+	int64_t ids[ROWS * S] = { 0, 0, 1, 8, 8, 1, 0, 2, 3, 3, 3, 3, 1, 1, 1, 1 };
+	(void)state;
+	for (size_t i = 0; i < OG_COUNT(opsets); i++)
+		for (size_t k = 0; k < OG_COUNT(pads); k++) {
+			double want[ROWS * S];
+			for (int r = 0; r < ROWS; r++)
+				for (int j = 0, before = 0; j < S; j++) {
+					bool real = ids[r * S + j] != pads[k];
+					want[r * S + j] = (double)(pads[k] + (real ? ++before : 0));
+				}
+			toy_build t = toy_builder(NULL, 0);
+			og_val in = og_input(t.b, "ids", OG_I64, "batch_size", "sequence_length");
+			og_output(t.b, "y", og_cast(t.b, og_positions_behind(t.b, in, pads[k]), OG_F32));
+			og_array *out = toy_run(&t, opsets[i], false, &(og_array){ "ids", OG_I64, 2, { ROWS, S }, ids, sizeof(ids) }, 1, 1);
+			toy_expect(out, want, OG_COUNT(want), 0);
+			toy_builder_free(&t);
+		}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -264,6 +288,7 @@ int main(void)
 		SCRATCH_TEST(test_blocks__heads_must_divide_the_hidden_size),
 		SCRATCH_TEST(test_blocks__norm_and_linear),
 		SCRATCH_TEST(test_blocks__embedding_and_positions),
+		SCRATCH_TEST(test_blocks__positions_behind_padding),
 	};
 	return cmocka_run_group_tests(tests, NULL, toy_run_end);
 }

@@ -98,10 +98,69 @@ static void test_text__inputs_and_outputs_of_every_task(void **state)
 	}
 }
 
+static og_val choose(og_build *b, const void *config, og_val x)
+{
+	(void)config;
+	return og_linear(b, og_token(b, x, 0), "chooser", 1);
+}
+
+static const og_claim *claim_of(const toy_build *t, const char *name)
+{
+	size_t n;
+	const og_claim *c = og_ledger_claims(t->ledger, &n);
+	for (size_t i = 0; i < n; i++)
+		if (og_streq(c[i].name, name))
+			return &c[i];
+	return NULL;
+}
+
+/* A family that has a head of its own for choices uses it for nothing else. */
+static void test_text__choices_may_have_a_head_of_their_own(void **state)
+{
+	const og_text text = { .labels = OG_TEXT_LABELS(toy_config, labels), .encode = encode, .classify = classify, .choose = choose, .words = words, .tie = tie };
+	bool encoded = false;
+	const toy_config config = { .labels = LABELS, .encoded = &encoded };
+	toy_build t = toy_builder(NULL, 0);
+	(void)state;
+	og_text_multiple_choice(t.b, &config, &text);
+	toy_finish(&t);
+	assert_true(claim_of(&t, "chooser.weight") && !claim_of(&t, "last.weight"));
+	toy_builder_free(&t);
+	t = toy_builder(NULL, 0);
+	og_text_classification(t.b, &config, &text);
+	toy_finish(&t);
+	assert_true(claim_of(&t, "last.weight") && !claim_of(&t, "chooser.weight"));
+	toy_builder_free(&t);
+}
+
+/* The table is there, is claimed whole, and its first row alone is written. */
+static void test_text__without_segments_all_are_of_the_first(void **state)
+{
+	bool encoded = false;
+	const toy_config config = { .labels = LABELS, .encoded = &encoded };
+	toy_build t = toy_builder(NULL, 0);
+	(void)state;
+	og_text_features(t.b, &config, &without_segments);
+	const og_model *m = toy_finish(&t);
+	const og_claim *c = claim_of(&t, "embeddings.token_type_embeddings.weight");
+	assert_non_null(c);
+	assert_true(c->rank == 2 && c->dims[0] == 2 && c->dims[1] == WIDTH);
+	size_t written = 0;
+	for (size_t i = 0; i < m->ninits; i++)
+		if (og_streq(m->inits[i]->name, "embeddings.token_type_embeddings.weight")) {
+			assert_true(m->inits[i]->rank == 2 && m->inits[i]->dims[0] == 1 && m->inits[i]->dims[1] == WIDTH);
+			written++;
+		}
+	assert_int_equal(written, 1);
+	toy_builder_free(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_text__inputs_and_outputs_of_every_task),
+		cmocka_unit_test(test_text__choices_may_have_a_head_of_their_own),
+		cmocka_unit_test(test_text__without_segments_all_are_of_the_first),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

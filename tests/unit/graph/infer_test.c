@@ -49,6 +49,12 @@ static void test_infer__contradictions_are_refused(void **state)
 	og_op(t.b, "ReduceMean", (og_val[]){ x, og_const_ints(t.b, I(3), 1) }, 2, NULL, 0);
 	expect_refusal("axes are out of range");
 	fresh();
+	og_cumsum(t.b, x, 3);
+	expect_refusal("the axis must be known and in range");
+	fresh();
+	og_op(t.b, "CumSum", (og_val[]){ x, x }, 2, NULL, 0); /* an axis that a run decides */
+	expect_refusal("the axis must be known and in range");
+	fresh();
 	og_unsqueeze(t.b, x, I(9), 1);
 	expect_refusal("axes are out of range");
 	fresh();

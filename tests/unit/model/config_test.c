@@ -7,7 +7,7 @@
 #include "base/limits.h"
 
 typedef struct toy {
-	int64_t width, layers, labels;
+	int64_t width, layers, labels, pad;
 	double eps;
 	bool tied;
 	int kind;
@@ -18,6 +18,7 @@ static const og_field fields[] = {
 	OG_DIM(toy, width, "width"),
 	OG_LAYERS_OR(toy, layers, "layers", 12),
 	OG_LABELS(toy, labels),
+	OG_ID_OR(toy, pad, "pad", 3),
 	OG_REAL_OR(toy, eps, "eps", 1e-12),
 	OG_FLAG_OR(toy, tied, "tied", true),
 	OG_CHOICE_OR(toy, kind, "kind", "plain fancy"),
@@ -55,7 +56,7 @@ static void test_config__defaults_and_values(void **state)
 	(void)state;
 	assert_int_equal(read_text("{\"width\": 8}", &t, &unknown, NULL), OG_OK);
 	assert_true(t.width == 8 && t.layers == 12 && t.labels == 2 && t.tied && t.kind == 0 && t.act == OG_ACT_GELU);
-	assert_true(t.eps == 1e-12);
+	assert_true(t.eps == 1e-12 && t.pad == 3);
 	assert_int_equal(unknown, 0);
 	const char *text = "{\"width\": 8, \"layers\": 3, \"eps\": 0.5, \"tied\": false, \"kind\": \"fancy\", \"act\": \"swish\", \"is_decoder\": false, "
 		"\"use_cache\": true, \"x_dropout\": 0.1}";
@@ -85,6 +86,8 @@ static void test_config__each_fault_is_named(void **state)
 	expect_fault("{\"width\": true}", ONNXGATE_FORMAT, "width: expected a whole number");
 	expect_fault("{\"width\": null}", ONNXGATE_FORMAT, "width: expected a whole number");
 	expect_fault("{\"width\": 0}", ONNXGATE_FORMAT, "width: expected 1 to");
+	expect_fault("{\"width\": 8, \"pad\": -1}", ONNXGATE_FORMAT, "pad: expected 0 to");
+	expect_fault("{\"width\": 8, \"pad\": null}", ONNXGATE_FORMAT, "pad: expected a whole number");
 	expect_fault("{\"width\": -5}", ONNXGATE_FORMAT, "width: expected 1 to");
 	expect_fault("{\"width\": 99999999999999999999999}", ONNXGATE_FORMAT, "width: expected 1 to");
 	expect_fault("{\"width\": 8, \"layers\": 1000000}", ONNXGATE_FORMAT, "layers: expected 1 to 4096");

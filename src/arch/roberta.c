@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * RoBERTa encoders (Liu et al. 2019, arXiv:1907.11692): BERT's layers; positions begin behind the pad token's number and pass
+ * over padding, which is told from the ids; the table of segments is there and nobody chooses from it.
+ * Reference: transformers.models.roberta.modeling_roberta. */
+#include "arch/roberta.h"
+
+static const og_field fields[] = { OG_ROBERTA_FIELDS(50265) };
+static const og_head heads[] = { OG_ROBERTA_HEADS("Roberta") };
+
+/* ---- the encoder ---- */
+
+/* Relative positions are counted from the first token, whatever it is. */
+int64_t og_roberta_max_length(const void *config)
+{
+	const roberta *c = config;
+	return c->position == OG_ABSOLUTE ? c->positions - c->pad - 1 : c->positions;
+}
+
+static og_val encode(og_build *b, const void *config, og_text_in in)
+{
+	const roberta *c = config;
+	const og_text_embed_o tables = { .vocab = c->vocab, .segments = c->segments, .positions = c->positions, .width = c->hidden, .eps = c->eps };
+	og_val x = OG_NONE, positions = OG_NONE, distances = OG_NONE;
+	if (c->pad >= c->vocab)
+		return og_build_fail(b, ONNXGATE_UNSUPPORTED, "pad_token_id %lld: expected less than vocab_size, %lld", (long long)c->pad, (long long)c->vocab);
+	if (c->pad >= c->positions || og_roberta_max_length(c) < 1)
+		return og_build_fail(b, ONNXGATE_UNSUPPORTED, "pad_token_id %lld with max_position_embeddings %lld: expected a row for it, and one behind it "
+			"for a token", (long long)c->pad, (long long)c->positions);
+	OG_SCOPE(b, "roberta") {
+		og_val mask = og_mask_bias(b, in.mask);
+		if (c->position == OG_ABSOLUTE)
+			OG_NODE_SCOPE(b, "embeddings") positions = og_positions_behind(b, in.ids, c->pad);
+		else
+			distances = og_distances(b, og_positions(b, in.ids, 0), c->positions - 1);
+		x = og_text_embed(b, in, positions, tables);
+		x = og_text_layers(b, x, (og_text_layers_o){ .layers = c->layers, .heads = c->heads, .ffn = c->ffn, .act = c->act, .eps = c->eps,
+			.mask = mask, .distances = distances, .positions = c->positions, .position = c->position });
+	}
+	return x;
+}
+
+/* ---- the heads ---- */
+
+static og_val first_token(og_build *b, const roberta *c, og_val x)
+{
+	return og_unary(b, "Tanh", og_linear(b, og_token(b, x, 0), "dense", c->hidden));
+}
+
+static og_val classify(og_build *b, const void *config, og_val x, int64_t n)
+{
+	OG_SCOPE(b, "classifier") x = og_linear(b, first_token(b, config, x), "out_proj", n);
+	return x;
+}
+
+/* The pooler serves here alone. */
+static og_val choose(og_build *b, const void *config, og_val x)
+{
+	OG_SCOPE(b, "roberta") OG_SCOPE(b, "pooler") x = first_token(b, config, x);
+	return og_linear(b, x, "classifier", 1);
+}
+
+static void tie(og_build *b, const void *config)
+{
+	const roberta *c = config;
+	OG_SCOPE(b, "lm_head") {
+		og_tied(b, "decoder.bias", "bias");
+		if (c->tied)
+			og_tied(b, "decoder.weight", "/roberta.embeddings.word_embeddings.weight");
+	}
+}
+
+static og_val words(og_build *b, const void *config, og_val x)
+{
+	const roberta *c = config;
+	OG_SCOPE(b, "lm_head") {
+		x = og_act(b, og_linear(b, x, "dense", c->hidden), OG_ACT_GELU); /* whatever hidden_act is */
+		x = og_layer_norm(b, x, "layer_norm", c->eps);
+		x = og_linear(b, x, "decoder", c->vocab);
+	}
+	return x;
+}
+
+const og_text og_roberta_text = {
+	.no_segments = true, .labels = OG_TEXT_LABELS(roberta, labels), .encode = encode, .classify = classify, .choose = choose, .words = words, .tie = tie,
+};
+
+/* Rules for what no file of the task uses; a tensor that is claimed never meets them. */
+const og_ignore og_roberta_ignore[] = {
+	{ "*embeddings.position_ids", "a buffer, recomputed" },
+	{ "*embeddings.token_type_ids", "a buffer, all zeros" },
+	{ "*embeddings.position_embeddings.weight", "relative positions do not add them" },
+	{ "*pooler.dense.*", "the task takes the sequence, not the pooled token" },
+	{ "lm_head.*", "head of another task" },
+	{ "classifier.*", "head of another task" },
+	{ "qa_outputs.*", "head of another task" },
+	{ 0 },
+};
+
+const char *const og_roberta_marks[] = { "embeddings.word_embeddings.weight", "encoder.layer.0.attention.self.query.weight", NULL };
+
+const og_arch og_arch_roberta = { OG_ROBERTA, .model_type = "roberta", .like = "bert", .fields = fields, .heads = heads };
