@@ -25,6 +25,18 @@ def fill(n, seed):
     return torch.tensor(out, dtype=torch.float32).double()
 
 
+def inputs_of(config):
+    """A batch of two: images where the config speaks of them, else texts."""
+    if hasattr(config, "image_size"):
+        height, width = config.image_size if isinstance(config.image_size, list) else [config.image_size] * 2
+        return {"pixel_values": fill(2 * config.num_channels * height * width, 1000).reshape(2, config.num_channels, height, width)}
+    return {
+        "input_ids": torch.tensor([[3, 1, 12, 7, 0], [5, 5, 2, 0, 0]]),
+        "attention_mask": torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]]),
+        "token_type_ids": torch.tensor([[0, 0, 1, 1, 1], [0, 1, 0, 0, 0]]),
+    }
+
+
 def main():
     folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../tests/golden", sys.argv[1])
     config = transformers.AutoConfig.for_model(**json.load(open(os.path.join(folder, "config.json"))))
@@ -38,19 +50,14 @@ def main():
     if unknown:
         sys.exit(f"the reference has no {unknown}")
     model.tie_weights()
-    inputs = {
-        "input_ids": torch.tensor([[3, 1, 12, 7, 0], [5, 5, 2, 0, 0]]),
-        "attention_mask": torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]]),
-        "token_type_ids": torch.tensor([[0, 0, 1, 1, 1], [0, 1, 0, 0, 0]]),
-    }
     with open(os.path.join(folder, "graph.txt"), encoding="utf-8") as f:
         graph = f.read()
-    inputs = {name: t for name, t in inputs.items() if f" {name}[" in graph}
+    inputs = {name: t for name, t in inputs_of(config).items() if f" {name}[" in graph}
     with torch.no_grad():
         logits = model(**inputs).logits
     with open(os.path.join(folder, "outputs.txt"), "w") as f:
         for name, t in inputs.items():
-            f.write(f"{name} {' '.join(str(v) for v in t.flatten().tolist())}\n")
+            f.write(f"{name} {' '.join(f'{v:.9g}' for v in t.flatten().tolist())}\n")
         f.write(f"logits {' '.join(f'{v:.9g}' for v in logits.flatten().tolist())}\n")
 
 

@@ -4,5 +4,7 @@
 OG_ARCH(albert)
 OG_ARCH(bert)
 OG_ARCH(camembert)
+OG_ARCH(deit)
 OG_ARCH(roberta)
+OG_ARCH(vit)
 OG_ARCH(xlm_roberta)

@@ -33,6 +33,8 @@ static og_status make_inputs(const bencher *b, int64_t batch, int64_t sequence, 
 	og_binding *bindings = NULL;
 	size_t n = 0;
 
+	if (b->plan->facts)
+		shape.image = b->plan->facts->image;
 	OG_TRY(og_inputs_bind(b->ports, b->nports, &shape, arena, &bindings, &n, err));
 	return og_inputs_make(b->ports, b->nports, bindings, n, b->plan->facts, NULL, SEED, arena, in, err);
 }

@@ -51,11 +51,12 @@ og_val og_attention(og_build *b, og_val x, og_attn_o o)
 		return og_build_fail(b, ONNXGATE_UNSUPPORTED, "a hidden size of %lld is not divisible by %lld heads", (long long)hidden, (long long)o.heads);
 	sizes n = { o.heads, hidden / o.heads };
 	double scale = o.scale != 0 ? o.scale : 1 / sqrt((double)n.head);
-	og_val plain_q = og_linear(b, x, o.q, hidden), q = og_mul(b, plain_q, og_const_f32(b, (float)scale));
+	const og_linear_o qkv = { .no_bias = o.no_qkv_bias };
+	og_val plain_q = og_linear_opt(b, x, o.q, hidden, qkv), q = og_mul(b, plain_q, og_const_f32(b, (float)scale));
 	plain_q = o.relative.distances.id && o.relative.unscaled ? split_heads(b, plain_q, n, false) : OG_NONE;
 	q = split_heads(b, q, n, false);
-	og_val k = split_heads(b, og_linear(b, x, o.k, hidden), n, true);
-	og_val v = split_heads(b, og_linear(b, x, o.v, hidden), n, false);
+	og_val k = split_heads(b, og_linear_opt(b, x, o.k, hidden, qkv), n, true);
+	og_val v = split_heads(b, og_linear_opt(b, x, o.v, hidden, qkv), n, false);
 	og_val p = og_softmax(b, scores_of(b, q, plain_q, k, &o, n, scale), -1);
 	return og_linear(b, merge_heads(b, og_matmul(b, p, v), n), o.o, hidden);
 }

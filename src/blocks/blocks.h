@@ -23,6 +23,16 @@ typedef struct og_linear_o {
 og_val og_linear(og_build *b, og_val x, const char *name, int64_t out);
 og_val og_linear_opt(og_build *b, og_val x, const char *name, int64_t out, og_linear_o o);
 
+/* ---- convolutions: torch.nn.Conv1d, Conv2d, … ---- */
+
+typedef struct og_conv_o {
+	int64_t out;                          /* channels */
+	const int64_t *kernel, *stride, *pad; /* one number for each spatial dim; stride NULL: 1, pad NULL: 0, the same on both sides */
+	int64_t groups;                       /* 0: 1 */
+	bool no_bias;
+} og_conv_o;
+og_val og_conv(og_build *b, og_val x, const char *name, og_conv_o o); /* [B, C, …] → [B, out, …] */
+
 /* ---- norms ---- */
 
 og_val og_layer_norm(og_build *b, og_val x, const char *name, double eps); /* torch.nn.LayerNorm over the last axis */
@@ -59,6 +69,7 @@ typedef struct og_attn_o {
 	int64_t heads;
 	og_val mask;  /* additive, broadcast to [B, N, S, S]; OG_NONE: none */
 	double scale; /* 0: 1/sqrt(head size) */
+	bool no_qkv_bias;
 	og_relative_o relative;
 } og_attn_o;
 

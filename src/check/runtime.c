@@ -123,6 +123,8 @@ static og_status make_cases(og_trial *t, og_error *err)
 	for (size_t i = 0; i < OG_CASES_MAX; i++) {
 		og_case *c = &t->cases[i];
 		c->shape = shapes[i];
+		if (t->facts)
+			c->shape.image = t->facts->image;
 		OG_TRY(og_inputs_bind(t->in, t->nin, &c->shape, t->arena, &c->bindings, &c->nbindings, err));
 		OG_TRY(og_inputs_make(t->in, t->nin, c->bindings, c->nbindings, t->facts, NULL, 1, t->arena, &c->in, err));
 		OG_TRY(label_case(t, c, err));

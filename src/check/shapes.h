@@ -137,6 +137,8 @@ void og_shape_conv(og_op *o), og_shape_pool(og_op *o), og_shape_global_pool(og_o
 void og_shape_gather(og_op *o), og_shape_gather_elements(og_op *o), og_shape_gather_nd(og_op *o), og_shape_scatter(og_op *o), og_shape_reshape(og_op *o),
 	og_shape_flatten(og_op *o);
 void og_shape_transpose(og_op *o), og_shape_unsqueeze(og_op *o), og_shape_squeeze(og_op *o), og_shape_concat(og_op *o), og_shape_expand(og_op *o);
+/* shapes_space.c */
+void og_shape_depth_to_space(og_op *o), og_shape_space_to_depth(og_op *o);
 /* shapes_cut.c */
 void og_shape_split(og_op *o), og_shape_slice(og_op *o), og_shape_tile(og_op *o), og_shape_pad(og_op *o), og_shape_onehot(og_op *o),
 	og_shape_topk(og_op *o), og_shape_nonzero(og_op *o);

@@ -53,7 +53,7 @@ static const og_shape_rule rules[] = {
 	{ "Gather", og_shape_gather }, { "GatherElements", og_shape_gather_elements }, { "GatherND", og_shape_gather_nd }, { "ScatterND", og_shape_scatter },
 	{ "ScatterElements", og_shape_scatter }, { "Scatter", og_shape_scatter }, { "Reshape", og_shape_reshape }, { "Flatten", og_shape_flatten },
 	{ "Transpose", og_shape_transpose }, { "Unsqueeze", og_shape_unsqueeze }, { "Squeeze", og_shape_squeeze }, { "Concat", og_shape_concat },
-	{ "Expand", og_shape_expand },
+	{ "Expand", og_shape_expand }, { "DepthToSpace", og_shape_depth_to_space }, { "SpaceToDepth", og_shape_space_to_depth },
 	{ "Split", og_shape_split }, { "Slice", og_shape_slice }, { "Tile", og_shape_tile }, { "Pad", og_shape_pad }, { "OneHot", og_shape_onehot },
 	{ "TopK", og_shape_topk },
 	{ "NonZero", og_shape_nonzero },

@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/context.h"
 #include "codec/json.h"
+#include "model/config.h"
 
 typedef struct og_convert_options {
 	const char *type, *task, *dtype, *layout, *external_data; /* NULL: the default */
@@ -24,6 +25,7 @@ typedef struct og_plan {
 	int opset, revision;          /* revision: the architecture's, part of the cache key */
 	const char *main_file;        /* "model.onnx", "onnx/model.onnx"; NULL: the task has several */
 	int64_t vocab_size, type_vocab_size, max_positions, pad_token_id; /* for made-up inputs */
+	og_image_facts image;
 	const char **unknown_keys;    /* of the config: not understood */
 	size_t nunknown_keys;
 	const char **notes;

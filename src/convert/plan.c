@@ -50,6 +50,7 @@ static void note_facts(const og_json *doc, og_plan *p)
 	p->type_vocab_size = og_json_i64(doc, "type_vocab_size", 0);
 	p->max_positions = max_length(doc, in->arch, in->config);
 	p->pad_token_id = og_json_i64(doc, "pad_token_id", -1);
+	p->image = og_config_image(doc);
 }
 
 /* A task that was asked for and that no class speaks for or against: the weights decide, which are checked when they are read. */

@@ -50,7 +50,8 @@ static const char *tasks_of(const og_arch *arch, og_arena *arena)
 static const char *canonical_task(const char *task)
 {
 	static const char *const synonyms[][2] = {
-		{ "default", OG_TASK_FEATURES }, { "sentence-similarity", OG_TASK_FEATURES }, { "masked-lm", "fill-mask" },
+		{ "default", OG_TASK_FEATURES }, { "image-feature-extraction", OG_TASK_FEATURES },
+		{ "sentence-similarity", OG_TASK_FEATURES }, { "masked-lm", "fill-mask" },
 		{ "sequence-classification", "text-classification" }, { "zero-shot-classification", "text-classification" },
 	};
 	for (size_t i = 0; i < OG_COUNT(synonyms); i++)

@@ -433,6 +433,75 @@ static og_status infer_reduce(ctx *c)
 	return OG_OK;
 }
 
+/* Numpy's broadcasting with a shape whose elements are known. */
+static og_status infer_expand(ctx *c)
+{
+	const og_value *x = in(c, 0), *shape = in(c, 1);
+	og_value target = { 0 };
+	if (!x || !shape || !shape->elems || shape->rank != 1 || shape->nelems > OG_RANK_MAX)
+		return clash(c, "the shape must be known");
+	set(&target, x->dtype, shape->nelems, shape->elems);
+	set(c->out, x->dtype, x->rank, x->dims);
+	return broadcast(c, c->out, &target) ? OG_OK : clash(c, "shapes do not broadcast");
+}
+
+/* The integers of an attribute, n of them; absent: all of them are `fallback`. */
+static bool attr_ints(const ctx *c, const char *key, int64_t fallback, size_t n, int64_t *out)
+{
+	const og_attr *a = og_node_attr(c->n, key);
+	for (size_t i = 0; i < n && (!a || i < a->nints); i++)
+		out[i] = a ? a->ints[i] : fallback;
+	return !a || a->nints == n;
+}
+
+/* How often a window fits: floor((size + padding − (kernel − 1)·dilation − 1) / stride) + 1. No dim: not even once. */
+static og_dim windows(const ctx *c, og_dim size, int64_t padding, int64_t kernel, int64_t dilation, int64_t stride)
+{
+	og_dims *d = c->m->dims;
+	int64_t whole, reach = 1 + (kernel - 1) * dilation;
+	og_dim room = og_dim_add(d, size, og_dim_int(d, padding - reach));
+	if (og_dim_is_int(d, room, &whole) && whole < 0)
+		return (og_dim){ 0 };
+	return og_dim_add(d, og_dim_floordiv(d, room, stride), og_dim_int(d, 1));
+}
+
+/* Over any number of spatial dims; the weight is [out, in / group, kernel …] and known in full. */
+static og_status infer_conv(ctx *c)
+{
+	const og_value *x = in(c, 0), *w = in(c, 1), *bias = in(c, 2);
+	int64_t pads[2 * OG_RANK_MAX], strides[OG_RANK_MAX], dilations[OG_RANK_MAX], kernel, channels, group = og_node_int(c->n, "group", 1);
+	size_t n = x && x->rank > 2 ? (size_t)x->rank - 2 : 0;
+	if (!n || !w || x->dtype != w->dtype || x->rank != w->rank || !og_dim_is_int(c->m->dims, w->dims[1], &channels) || group < 1
+		|| !og_dim_eq(x->dims[1], og_dim_mul(c->m->dims, w->dims[1], og_dim_int(c->m->dims, group))))
+		return clash(c, "channels do not fit");
+	if (!attr_ints(c, "pads", 0, 2 * n, pads) || !attr_ints(c, "strides", 1, n, strides) || !attr_ints(c, "dilations", 1, n, dilations))
+		return clash(c, "pads, strides or dilations do not fit the rank");
+	if (bias && (bias->dtype != x->dtype || bias->rank != 1 || !og_dim_eq(bias->dims[0], w->dims[0])))
+		return clash(c, "the bias does not fit");
+	set(c->out, x->dtype, 2, (og_dim[]){ x->dims[0], w->dims[0] });
+	for (size_t i = 0; i < n; i++) {
+		if (!og_dim_is_int(c->m->dims, w->dims[i + 2], &kernel) || strides[i] < 1 || dilations[i] < 1 || kernel > OG_DIM_MAX / dilations[i])
+			return clash(c, "a window of known size is wanted");
+		og_dim size = windows(c, x->dims[i + 2], pads[i] + pads[n + i], kernel, dilations[i], strides[i]);
+		if (!size.id)
+			return clash(c, "the window is larger than what it slides over");
+		c->out->dims[c->out->rank++] = size;
+	}
+	return OG_OK;
+}
+
+static og_status infer_depth_to_space(ctx *c)
+{
+	const og_value *x = in(c, 0);
+	og_dims *d = c->m->dims;
+	int64_t channels, size = og_node_int(c->n, "blocksize", 0);
+	if (!x || x->rank != 4 || size < 1 || size > OG_DIM_MAX || !og_dim_is_int(d, x->dims[1], &channels) || channels / size % size || channels % size)
+		return clash(c, "channels must be a multiple of the block");
+	og_dim side = og_dim_int(d, size);
+	set(c->out, x->dtype, 4, (og_dim[]){ x->dims[0], og_dim_int(d, channels / size / size), og_dim_mul(d, x->dims[2], side), og_dim_mul(d, x->dims[3], side) });
+	return OG_OK;
+}
+
 static const struct rule {
 	const char *op;
 	og_status (*infer)(ctx *c);
@@ -449,6 +518,7 @@ static const struct rule {
 	{ "MatMul", infer_matmul }, { "Gemm", infer_gemm }, { "LayerNormalization", infer_layer_norm }, { "Einsum", infer_einsum },
 	{ "Gather", infer_gather }, { "Transpose", infer_transpose }, { "Unsqueeze", infer_unsqueeze }, { "Squeeze", infer_squeeze },
 	{ "Concat", infer_concat }, { "Slice", infer_slice }, { "Shape", infer_shape }, { "Range", infer_range },
+	{ "Expand", infer_expand }, { "Conv", infer_conv }, { "DepthToSpace", infer_depth_to_space },
 	{ "ReduceMean", infer_reduce }, { "ReduceSum", infer_reduce }, { "ReduceMax", infer_reduce },
 };
 

@@ -218,6 +218,24 @@ static og_val target_shape(og_build *b, og_val x, const og_dim *dims, size_t n)
 	return og_concat(b, parts, n, 0);
 }
 
+og_val og_expand(og_build *b, og_val x, const og_dim *dims, size_t n)
+{
+	og_val parts[OG_RANK_MAX];
+	int64_t v;
+	if (b->status != OG_OK)
+		return OG_NONE;
+	if (n > OG_RANK_MAX)
+		return og_build_fail(b, ONNXGATE_INTERNAL, "Expand: %zu dims, at most %d", n, OG_RANK_MAX);
+	for (size_t i = 0; i < n; i++)
+		parts[i] = og_dim_is_int(b->m->dims, dims[i], &v) ? og_const_ints(b, &v, 1) : og_expand_dims(b, og_dim_value(b, dims[i]), 0);
+	return og_op(b, "Expand", (og_val[]){ x, og_concat(b, parts, n, 0) }, 2, NULL, 0);
+}
+
+og_val og_pixel_shuffle(og_build *b, og_val x, int64_t n)
+{
+	return og_op(b, "DepthToSpace", &x, 1, (og_attr[]){ OG_INT("blocksize", n), OG_TEXT("mode", "CRD") }, 2);
+}
+
 og_val og_reshape_dims(og_build *b, og_val x, const og_dim *dims, size_t n)
 {
 	if (b->status != OG_OK)

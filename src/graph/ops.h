@@ -31,6 +31,10 @@ og_val og_concat(og_build *b, const og_val *x, size_t n, int64_t axis);
 og_val og_slice(og_build *b, og_val x, int64_t axis, int64_t begin, int64_t end); /* constant bounds, step 1 */
 og_val og_range(og_build *b, og_val begin, og_val end); /* int64 scalars, step 1 */
 og_val og_einsum(og_build *b, const char *equation, og_val x, og_val y);
+/* x broadcast against these dims; they are read off the inputs where they are symbols. */
+og_val og_expand(og_build *b, og_val x, const og_dim *dims, size_t n);
+/* [B, C·n², H, W] → [B, C, H·n, W·n]: each group of n² channels is a square of n × n elements, as torch.nn.PixelShuffle has it. */
+og_val og_pixel_shuffle(og_build *b, og_val x, int64_t n);
 /* The element count must be preserved: it is proved from the dims. */
 og_val og_reshape_dims(og_build *b, og_val x, const og_dim *dims, size_t n);
 #define og_reshape(b, x, ...) og_reshape_dims(b, x, (const og_dim[]){ __VA_ARGS__ }, sizeof((const og_dim[]){ __VA_ARGS__ }) / sizeof(og_dim))

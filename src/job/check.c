@@ -71,6 +71,7 @@ og_input_facts og_facts_near(const char *path)
 		facts.type_vocab_size = og_json_i64(j, "type_vocab_size", 0);
 		facts.max_positions = og_convert_max_length(j);
 		facts.pad_token_id = og_json_i64(j, "pad_token_id", -1);
+		facts.image = og_config_image(j);
 		break;
 	}
 	return facts;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One table row a task: the outputs that a model of that task has (one of several names), their rank, the rank of
- * its first input.  What tells fill-mask from token-classification is the width of the last dim: the vocabulary's. */
+ * One table row a task and kind of input: the outputs that a model of that task has (one of several names), their rank, the
+ * input's name and rank.  A task with several rows is judged by the row whose input is there, else by its first.  What tells
+ * fill-mask from token-classification is the width of the last dim: the vocabulary's. */
 #include "job/fit.h"
 
 #include "base/str.h"
@@ -16,15 +17,19 @@ static const struct fit_row {
 	const char *outputs[3]; /* all of them */
 	const char *instead;    /* of the first, NULL: none */
 	size_t rank;
-	size_t input_rank; /* of input_ids; 0: not judged */
+	const char *input;
+	size_t input_rank;
 	fit_width width;
 } rows[] = {
-	{ "feature-extraction", { "last_hidden_state" }, "token_embeddings", 3, 2, ANY },
-	{ "fill-mask", { "logits" }, NULL, 3, 2, VOCABULARY },
-	{ "text-classification", { "logits" }, NULL, 2, 2, ANY },
-	{ "token-classification", { "logits" }, NULL, 3, 2, NOT_VOCABULARY },
-	{ "question-answering", { "start_logits", "end_logits" }, NULL, 2, 2, ANY },
-	{ "multiple-choice", { "logits" }, NULL, 2, 3, ANY },
+	{ "feature-extraction", { "last_hidden_state" }, "token_embeddings", 3, "input_ids", 2, ANY },
+	{ "feature-extraction", { "last_hidden_state" }, NULL, 3, "pixel_values", 4, ANY },
+	{ "fill-mask", { "logits" }, NULL, 3, "input_ids", 2, VOCABULARY },
+	{ "text-classification", { "logits" }, NULL, 2, "input_ids", 2, ANY },
+	{ "token-classification", { "logits" }, NULL, 3, "input_ids", 2, NOT_VOCABULARY },
+	{ "question-answering", { "start_logits", "end_logits" }, NULL, 2, "input_ids", 2, ANY },
+	{ "multiple-choice", { "logits" }, NULL, 2, "input_ids", 3, ANY },
+	{ "image-classification", { "logits" }, NULL, 2, "pixel_values", 4, ANY },
+	{ "masked-im", { "reconstruction" }, NULL, 4, "pixel_values", 4, ANY },
 };
 
 static og_status add_data(const og_onnx_tensor *t, og_arena *arena, og_fit_facts *out, size_t *cap, og_error *err)
@@ -88,20 +93,30 @@ static const char *misfit(const og_onnx_graph *g, const struct fit_row *row, con
 		if (row->width == NOT_VOCABULARY && w->vocab_size && last == w->vocab_size)
 			return og_arena_printf(a, "output %s: expected one figure a label, found the vocabulary's width %lld", v->name, (long long)last);
 	}
-	const og_onnx_value *ids = find(g->inputs, g->ninputs, "input_ids");
-	if (!ids)
-		return og_arena_printf(a, "expected an input input_ids, found %zu others", g->ninputs);
-	if (row->input_rank && !has_rank(ids, row->input_rank))
-		return og_arena_printf(a, "input input_ids: expected rank %zu, found %zu", row->input_rank, ids->type->rank);
+	const og_onnx_value *in = find(g->inputs, g->ninputs, row->input);
+	if (!in)
+		return og_arena_printf(a, "expected an input %s, found %zu others", row->input, g->ninputs);
+	if (!has_rank(in, row->input_rank))
+		return og_arena_printf(a, "input %s: expected rank %zu, found %zu", row->input, row->input_rank, in->type->rank);
 	return NULL;
+}
+
+static const struct fit_row *row_of(const char *task, const og_onnx_graph *g)
+{
+	const struct fit_row *first = NULL;
+	for (size_t i = 0; i < OG_COUNT(rows); i++) {
+		if (!og_streq(rows[i].task, task))
+			continue;
+		if (g && find(g->inputs, g->ninputs, rows[i].input))
+			return &rows[i];
+		first = first ? first : &rows[i];
+	}
+	return first;
 }
 
 og_status og_fit_check(const og_fit_facts *f, const og_fit_wish *w, og_checks *out, og_error *err)
 {
-	const struct fit_row *row = NULL;
-	for (size_t i = 0; i < OG_COUNT(rows); i++)
-		if (og_streq(rows[i].task, w->task))
-			row = &rows[i];
+	const struct fit_row *row = row_of(w->task, f->model->graph);
 	if (w->opset && f->opset != w->opset)
 		og_check_add(out, "opset.fit", ONNXGATE_VALIDATE_STRUCTURE, ONNXGATE_CHECK_FAIL, f->opset, NAN, "expected opset %d, found %d", w->opset, f->opset);
 	if (row && f->model->graph) {

@@ -128,7 +128,7 @@ og_status og_run_plan_conversion(og_run *run, og_error *err)
 og_input_facts og_run_facts(const og_run *run)
 {
 	const og_plan *p = run->plan;
-	return p ? (og_input_facts){ p->vocab_size, p->type_vocab_size, p->max_positions, p->pad_token_id } : (og_input_facts){ .pad_token_id = -1 };
+	return p ? (og_input_facts){ p->vocab_size, p->type_vocab_size, p->max_positions, p->pad_token_id, p->image } : (og_input_facts){ .pad_token_id = -1 };
 }
 
 void og_run_describe(og_run *run)

@@ -20,8 +20,12 @@ typedef enum og_act_kind {
 } og_act_kind;
 bool og_act_parse(const char *name, og_act_kind *out);
 
+typedef struct og_size { /* of an image or a patch */
+	int64_t height, width;
+} og_size;
+
 typedef enum og_field_kind {
-	OG_FIELD_END, OG_FIELD_DIM, OG_FIELD_ID, OG_FIELD_REAL, OG_FIELD_FLAG, OG_FIELD_CHOICE, OG_FIELD_ACT, OG_FIELD_LABELS, OG_FIELD_ONLY
+	OG_FIELD_END, OG_FIELD_DIM, OG_FIELD_ID, OG_FIELD_SIZE, OG_FIELD_REAL, OG_FIELD_FLAG, OG_FIELD_CHOICE, OG_FIELD_ACT, OG_FIELD_LABELS, OG_FIELD_ONLY
 } og_field_kind;
 
 typedef struct og_field {
@@ -29,19 +33,21 @@ typedef struct og_field {
 	const char *key;
 	size_t at;        /* offset in the architecture's struct */
 	bool optional;
-	int64_t whole;    /* default of DIM, ID, FLAG, LABELS; index of CHOICE */
+	int64_t whole;    /* default of DIM, ID, SIZE (both sides), FLAG, LABELS; index of CHOICE */
 	double real;      /* default of REAL */
 	int64_t max;      /* of DIM; 0: OG_DIM_MAX */
 	bool padded;      /* of DIM: weights may hold more, as padding */
 	const char *text; /* ONLY: the one JSON value that is done; CHOICE: "absolute relative_key"; ACT: default spelling */
 } og_field;
 
-/* The member's C type is checked: int64_t, double, bool, int (CHOICE), og_act_kind. */
+/* The member's C type is checked: int64_t, og_size, double, bool, int (CHOICE), og_act_kind. */
 #define OG_AT_(type, member, ctype) (offsetof(type, member) + 0 * sizeof(_Generic(((type *)0)->member, ctype: 1)))
 #define OG_DIM(type, member, key_) { .kind = OG_FIELD_DIM, .key = (key_), .at = OG_AT_(type, member, int64_t) }
 #define OG_DIM_OR(type, member, key_, value) { .kind = OG_FIELD_DIM, .key = (key_), .at = OG_AT_(type, member, int64_t), .optional = true, .whole = (value) }
 /* The number of a token, from 0 on. */
 #define OG_ID_OR(type, member, key_, value) { .kind = OG_FIELD_ID, .key = (key_), .at = OG_AT_(type, member, int64_t), .optional = true, .whole = (value) }
+/* A number for a square, or [height, width]. */
+#define OG_SIZE_OR(type, member, key_, value) { .kind = OG_FIELD_SIZE, .key = (key_), .at = OG_AT_(type, member, og_size), .optional = true, .whole = (value) }
 #define OG_LAYERS(type, member, key_) { .kind = OG_FIELD_DIM, .key = (key_), .at = OG_AT_(type, member, int64_t), .max = OG_LAYERS_MAX }
 #define OG_LAYERS_OR(type, member, key_, value) { .kind = OG_FIELD_DIM, .key = (key_), .at = OG_AT_(type, member, int64_t), .max = OG_LAYERS_MAX, \
 	.optional = true, .whole = (value) }
@@ -88,6 +94,12 @@ typedef struct og_said_labels {
 	int64_t id2label, num_labels;
 } og_said_labels;
 og_said_labels og_config_said_labels(const og_json *doc);
+
+/* What made-up images need, from keys that every family spells alike, at the top or below vision_config; 0: not said. */
+typedef struct og_image_facts {
+	int64_t channels, height, width, patches;
+} og_image_facts;
+og_image_facts og_config_image(const og_json *doc);
 
 /* "hidden_size 384": the keys of the table whose value is v; "" when none. */
 const char *og_config_keys_of(const og_field *fields, const void *config, int64_t v, og_arena *arena);

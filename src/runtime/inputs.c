@@ -33,6 +33,7 @@ static const struct kind_row {
 	{ "past_key_values.*", OG_INPUT_CACHE },
 	{ "use_cache_branch", OG_INPUT_BRANCH },
 	{ "pixel_values", OG_INPUT_REAL },
+	{ "bool_masked_pos", OG_INPUT_FLAGS },
 	{ "input_values", OG_INPUT_REAL },
 	{ "input_features", OG_INPUT_REAL },
 	{ "inputs_embeds", OG_INPUT_REAL },
@@ -48,7 +49,9 @@ og_input_kind og_input_kind_of(const char *name)
 	return OG_INPUT_UNKNOWN;
 }
 
-typedef enum role { ROLE_NONE, ROLE_BATCH, ROLE_SEQUENCE, ROLE_CHOICES, ROLE_PAST, ROLE_TOTAL, ROLE_ENCODER, ROLE_CHANNELS, ROLE_PIXELS } role;
+typedef enum role {
+	ROLE_NONE, ROLE_BATCH, ROLE_SEQUENCE, ROLE_CHOICES, ROLE_PAST, ROLE_TOTAL, ROLE_ENCODER, ROLE_CHANNELS, ROLE_HEIGHT, ROLE_WIDTH, ROLE_PATCHES
+} role;
 
 /* Optimum's names first; then those of older exporters. */
 static const struct role_row {
@@ -59,7 +62,7 @@ static const struct role_row {
 	{ "past_sequence_length", ROLE_PAST }, { "encoder_sequence_length", ROLE_ENCODER }, { "decoder_sequence_length", ROLE_SEQUENCE },
 	{ "past_decoder_sequence_length", ROLE_PAST }, { "total_sequence_length", ROLE_TOTAL }, { "num_channels", ROLE_CHANNELS },
 	{ "encoder_sequence_length_out", ROLE_ENCODER },
-	{ "height", ROLE_PIXELS }, { "width", ROLE_PIXELS },
+	{ "height", ROLE_HEIGHT }, { "width", ROLE_WIDTH }, { "num_patches", ROLE_PATCHES },
 	{ "batch", ROLE_BATCH }, { "sequence", ROLE_SEQUENCE }, { "seq_len", ROLE_SEQUENCE }, { "seq_length", ROLE_SEQUENCE },
 	{ "max_seq_len", ROLE_SEQUENCE }, { "past_sequence", ROLE_PAST }, { "encoder_sequence", ROLE_ENCODER },
 };
@@ -90,9 +93,13 @@ static role role_of_place(const og_port *p, int axis)
 		if (axis == 0)
 			return ROLE_BATCH;
 		return axis != 2 || p->rank != 4 ? ROLE_NONE : strstr(p->name, ".encoder.") ? ROLE_ENCODER : ROLE_PAST;
+	case OG_INPUT_FLAGS:
+		return axis == 0 ? ROLE_BATCH : axis == 1 && p->rank == 2 ? ROLE_PATCHES : ROLE_NONE;
 	case OG_INPUT_REAL:
 		if (axis == 0)
 			return ROLE_BATCH;
+		if (og_streq(p->name, "pixel_values") && p->rank == 4)
+			return axis == 1 ? ROLE_CHANNELS : axis == 2 ? ROLE_HEIGHT : ROLE_WIDTH;
 		return axis == 1 && og_starts_with(p->name, "encoder_") ? ROLE_ENCODER : ROLE_NONE;
 	default:
 		return ROLE_NONE;
@@ -176,8 +183,10 @@ static int64_t size_of_role(role r, const og_run_shape *shape)
 	case ROLE_PAST: return shape->past;
 	case ROLE_TOTAL: return shape->past + shape->sequence;
 	case ROLE_ENCODER: return shape->encoder_sequence;
-	case ROLE_CHANNELS: return CHANNELS;
-	case ROLE_PIXELS: return PIXELS;
+	case ROLE_CHANNELS: return shape->image.channels ? shape->image.channels : CHANNELS;
+	case ROLE_HEIGHT: return shape->image.height ? shape->image.height : PIXELS;
+	case ROLE_WIDTH: return shape->image.width ? shape->image.width : PIXELS;
+	case ROLE_PATCHES: return shape->image.patches ? shape->image.patches : -1;
 	default: return -1;
 	}
 }
@@ -318,6 +327,8 @@ static double value_at(const maker *m, const int64_t *at)
 		return rank == 3 ? box_of(m, at) : 0;
 	case OG_INPUT_BRANCH:
 		return m->past > 0;
+	case OG_INPUT_FLAGS:
+		return (double)og_random_below(&r, 2);
 	default:
 		return 2 * og_random_unit(&r) - 1;
 	}

@@ -9,6 +9,7 @@
 #include "base/context.h"
 #include "base/limits.h"
 #include "codec/dtype.h"
+#include "model/config.h"
 
 typedef struct og_array { /* a dense tensor in memory */
 	const char *name;
@@ -69,7 +70,7 @@ void og_session_free(og_session *s);
 OG_DEFINE_FREEP(og_session)
 
 /* What inputs mean, from their names (input_ids, attention_mask, token_type_ids, position_ids, past_key_values.*,
- * pixel_values, input_values, input_features, use_cache_branch, …), and the dims of a run. */
+ * pixel_values, bool_masked_pos, input_values, input_features, use_cache_branch, …), and the dims of a run. */
 typedef struct og_binding {
 	const char *symbol; /* "batch_size" */
 	int64_t value;
@@ -80,10 +81,12 @@ typedef struct og_input_facts { /* from the config; 0: not known, then a small s
 	int64_t type_vocab_size;
 	int64_t max_positions;
 	int64_t pad_token_id; /* -1: none */
+	og_image_facts image;
 } og_input_facts;
 
 typedef struct og_run_shape { /* the sizes of one run, whatever a file calls them */
 	int64_t batch, sequence, choices, past, encoder_sequence;
+	og_image_facts image; /* 0: a small safe value */
 } og_run_shape;
 
 /* A value for every symbol of the ports: from its name ("batch_size", "past_sequence_length"), else from where it
@@ -101,7 +104,8 @@ typedef enum og_input_kind {
 	OG_INPUT_BOXES,
 	OG_INPUT_CACHE,
 	OG_INPUT_BRANCH,
-	OG_INPUT_REAL
+	OG_INPUT_REAL,
+	OG_INPUT_FLAGS
 } og_input_kind;
 og_input_kind og_input_kind_of(const char *name);
 

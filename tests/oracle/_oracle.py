@@ -126,9 +126,11 @@ def redraw(model, generator):
                 value = 0.4 * noise
             elif isinstance(owners[id(p)], torch.nn.Embedding):
                 value = noise * (0.5 if "distance" in name else 1.0)
+            elif p.shape[0] == 1 and p.dim() == 3:  # tokens and positions that are parameters of their own
+                value = noise
             else:
                 wide = 1.8 if ".query." in name or ".key." in name else 1.0
-                value = noise * wide / p.shape[-1] ** 0.5
+                value = noise * wide / p[0].numel() ** 0.5
             p.copy_(value.to(p.dtype))
 
 

@@ -81,6 +81,9 @@ static const sound sounds[] = {
 	{ "input x float32 [b, 3, 9, 9]\ninit w float32 [8, 3, 3, 5]\nnode Conv x,w -> y kernel_shape=[3,5]\n", "float32 [b, 8, 7, 5]", "float32 [b, 8, 7, 7]" },
 	{ "input x float32 [b, 3, 9, 9]\ninput w float32 [8, 3, h, 5]\nnode Conv x,w -> y kernel_shape=[3,5]\n", "float32 [b, 8, 7, 5]", "float32 [b, 8, 9, 5]" },
 	{ "input x float32 [b, 4, 100]\ninit w float32 [4, 1, 5]\nnode Conv x,w -> y group=4 dilations=[2]\n", "float32 [b, 4, 92]", "float32 [b, 4, 96]" },
+	{ "input x float32 [b, 12, 3, w]\nnode DepthToSpace x -> y blocksize=2\n", "float32 [b, 3, 6, w2]", "float32 [b, 12, 6, w2]" },
+	{ "input x float32 [b, 18, 3, 5]\nnode DepthToSpace x -> y blocksize=3\n", "float32 [b, 2, 9, 15]", "float32 [b, 2, 3, 5]" },
+	{ "input x float32 [b, 2, 9, 15]\nnode SpaceToDepth x -> y blocksize=3\n", "float32 [b, 18, 3, 5]", "float32 [b, 2, 3, 5]" },
 	{ "input x float32 [1, 4, 9]\nnode MaxPool x -> y kernel_shape=[3] strides=[2]\n", "float32 [1, 4, 4]", "float32 [1, 4, 5]" },
 	{ "input x float32 [1, 4, 2]\nnode AveragePool x -> y kernel_shape=[3] strides=[3] ceil_mode=1\n", "float32 [1, 4, 1]", "float32 [1, 5, 1]" },
 	{ "input x float32 [1, 4, 9, 9]\nnode GlobalAveragePool x -> y\n", "float32 [1, 4, 1, 1]", "float32 [1, 4, 9, 9]" },
@@ -182,6 +185,11 @@ static void test_shapes__contradictions_of_moving_operators(void **state)
 	clash("input x float32 [2, 3]\ninput z float32 [4, 4]\nnode Concat x,z -> y axis=1\n", "dim 0 is 2 in one input and 4 in another");
 	clash("input x float32 [2, 3]\ninput z float32 [4]\nnode Concat x,z -> y axis=0\n", "inputs of 2 and of 1 dims");
 	clash("input x float32 [2, 3]\nints t [2, 4]\nnode Expand x,t -> y\n", "3 does not expand to 4");
+	clash("input x float32 [2, 6, 1, 1]\nnode DepthToSpace x -> y blocksize=2\n", "dim 1 is 3, expected a multiple of 2");
+	clash("input x float32 [2, 5, 1, 1]\nnode DepthToSpace x -> y blocksize=2\n", "dim 1 is 5, expected a multiple of 2");
+	clash("input x float32 [2, 4, 1]\nnode DepthToSpace x -> y blocksize=2\n", "input of 3 dims, expected 4");
+	clash("input x float32 [2, 4, 1, 1]\nnode DepthToSpace x -> y blocksize=0\n", "blocksize has 0, expected 1 or more");
+	clash("input x float32 [2, 4, 6, 5]\nnode SpaceToDepth x -> y blocksize=2\n", "dim 3 is 5, expected a multiple of 2");
 	clash("input x float32 [2, 6]\nints p [2, 3]\nnode Split x,p -> y,z axis=1\n", "parts of 5 elements in all, of 6");
 	clash("input x float32 [2, 6]\nnode Split x -> y,z axis=1\n", "neither sizes nor num_outputs");
 	clash("input x float32 [2, 6]\nscalar t 6\nnode Reshape x,t -> y\n", "input 1 has 0 dims, expected 1");

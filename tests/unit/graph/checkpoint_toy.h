@@ -14,7 +14,7 @@
 typedef struct toy_weight {
 	const char *name;
 	int rank;
-	int64_t dims[3];
+	int64_t dims[4];
 } toy_weight;
 
 static inline size_t toy_count(const toy_weight *w)

@@ -72,6 +72,54 @@ static void test_infer__contradictions_are_refused(void **state)
 	toy_builder_free(&t);
 }
 
+static void expect_conv_refusal(const char *part, const char *channels, const int64_t *weight, const og_attr *attr)
+{
+	static const float zeros[64];
+	toy_another(&t);
+	og_val in = og_input(t.b, "x", OG_F32, "batch_size", channels, "4"), w = og_const_data(t.b, OG_F32, weight, 3, zeros);
+	og_op(t.b, "Conv", (og_val[]){ in, w, og_const_data(t.b, OG_F32, I(3), 1, zeros) }, 3, attr, attr ? 1 : 0);
+	expect_refusal(part);
+}
+
+static void test_infer__windows_that_do_not_fit_are_refused(void **state)
+{
+	t = toy_builder(NULL, 0);
+	(void)state;
+	expect_conv_refusal("channels do not fit", "5", I(3, 2, 1), NULL);
+	expect_conv_refusal("channels do not fit", "2", I(3, 2, 1), &OG_INT("group", 2));
+	expect_conv_refusal("channels do not fit", "2", I(3, 2, 1), &OG_INT("group", 0));
+	expect_conv_refusal("the bias does not fit", "2", I(4, 2, 1), NULL);
+	expect_conv_refusal("larger than what it slides over", "2", I(3, 2, 5), NULL);
+	expect_conv_refusal("larger than what it slides over", "2", I(3, 2, 3), &OG_INTS("dilations", I(2), 1));
+	expect_conv_refusal("do not fit the rank", "2", I(3, 2, 1), &OG_INTS("strides", I(1, 1), 2));
+	expect_conv_refusal("do not fit the rank", "2", I(3, 2, 1), &OG_INTS("pads", I(1), 1));
+	expect_conv_refusal("a window of known size is wanted", "2", I(3, 2, 1), &OG_INTS("strides", I(0), 1));
+	toy_another(&t);
+	og_pixel_shuffle(t.b, og_input(t.b, "x", OG_F32, "batch_size", "6", "2", "2"), 2);
+	expect_refusal("a multiple of the block");
+	fresh();
+	og_expand(t.b, x, (og_dim[]){ og_dim_of(t.b, 5), og_dim_of(t.b, 4) }, 2);
+	expect_refusal("Expand: shapes do not broadcast");
+	fresh();
+	og_op(t.b, "Expand", (og_val[]){ x, og_input(t.b, "y", OG_I64, "3") }, 2, NULL, 0);
+	expect_refusal("the shape must be known");
+	toy_builder_free(&t);
+}
+
+static void test_infer__an_expansion_reaches_a_symbol(void **state)
+{
+	t = toy_builder(NULL, 0);
+	(void)state;
+	fresh();
+	static const float zeros[4];
+	og_val one = og_const_data(t.b, OG_F32, I(1, 1, 4), 3, zeros);
+	og_val y = og_expand(t.b, one, (og_dim[]){ og_dim_at(t.b, x, 0), og_dim_of(t.b, 1), og_dim_of(t.b, 4) }, 3);
+	assert_string_equal(og_dim_text(og_build_dims(t.b), og_dim_at(t.b, y, 0)), "batch_size");
+	assert_int_equal(og_rank_of(t.b, y), 3);
+	assert_false(og_build_stuck(t.b));
+	toy_builder_free(&t);
+}
+
 static void test_infer__slices_and_sums_of_elements(void **state)
 {
 	t = toy_builder(NULL, 0);
@@ -104,6 +152,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		SCRATCH_TEST(test_infer__contradictions_are_refused),
+		SCRATCH_TEST(test_infer__windows_that_do_not_fit_are_refused),
+		SCRATCH_TEST(test_infer__an_expansion_reaches_a_symbol),
 		SCRATCH_TEST(test_infer__slices_and_sums_of_elements),
 		SCRATCH_TEST(test_infer__elements_of_matrices_are_not_followed),
 	};

@@ -63,21 +63,21 @@ static void put_model(const char *file, og_buf *graph, uint64_t opset)
 	og_buf_done(&model);
 }
 
-static const int64_t two[] = { -1, -1 }, three[] = { -1, -1, -1 };
+static const int64_t two[] = { -1, -1 };
 
-/* One input input_ids and one output: the status of the one row, or -1 when there is none. */
-static int fits(const char *task, const char *output, int rank, int64_t last, int64_t vocab)
+/* One input and one output: the status of the one row, or -1 when there is none. */
+static int fits_with(const char *input, int input_rank, const char *task, const char *output, int rank, int64_t last, int64_t vocab)
 {
+	static const int64_t any[] = { -1, -1, -1, -1 };
 	og_buf graph;
-	int64_t dims[3] = { -1, -1, -1 };
+	int64_t dims[4] = { -1, -1, -1, -1 };
 	og_auto(og_arena) *a = og_arena_new();
 	og_checks c;
 	og_fit_facts f;
 	og_error err = { 0 };
 	dims[rank - 1] = last;
 	og_buf_init(&graph, MAX);
-	bool choices = og_streq(task, "multiple-choice");
-	put_value(&graph, 11, "input_ids", choices ? 3 : 2, choices ? three : two);
+	put_value(&graph, 11, input, input_rank, any);
 	put_value(&graph, 12, output, rank, dims);
 	put_model("m.onnx", &graph, 18);
 	og_checks_init(&c, a);
@@ -85,6 +85,26 @@ static int fits(const char *task, const char *output, int rank, int64_t last, in
 	assert_int_equal(og_fit_check(&f, &(og_fit_wish){ .task = task, .vocab_size = vocab }, &c, &err), OG_OK);
 	assert_true(c.count <= 1);
 	return c.count ? (int)c.rows[0].status : -1;
+}
+
+static int fits(const char *task, const char *output, int rank, int64_t last, int64_t vocab)
+{
+	return fits_with("input_ids", og_streq(task, "multiple-choice") ? 3 : 2, task, output, rank, last, vocab);
+}
+
+static void test_fit__images(void **state)
+{
+	(void)state;
+	assert_int_equal(fits_with("pixel_values", 4, "feature-extraction", "last_hidden_state", 3, 32, 0), ONNXGATE_CHECK_PASS);
+	assert_int_equal(fits_with("pixel_values", 3, "feature-extraction", "last_hidden_state", 3, 32, 0), ONNXGATE_CHECK_FAIL);
+	assert_int_equal(fits_with("pixel_values", 4, "feature-extraction", "logits", 2, 32, 0), ONNXGATE_CHECK_FAIL);
+	assert_int_equal(fits_with("pixel_values", 4, "image-classification", "logits", 2, 9, 0), ONNXGATE_CHECK_PASS);
+	assert_int_equal(fits_with("pixel_values", 4, "image-classification", "logits", 3, 9, 0), ONNXGATE_CHECK_FAIL);
+	assert_int_equal(fits_with("input_ids", 2, "image-classification", "logits", 2, 9, 0), ONNXGATE_CHECK_FAIL);
+	assert_int_equal(fits_with("pixel_values", 4, "text-classification", "logits", 2, 9, 0), ONNXGATE_CHECK_FAIL);
+	assert_int_equal(fits_with("pixel_values", 4, "masked-im", "reconstruction", 4, 9, 0), ONNXGATE_CHECK_PASS);
+	assert_int_equal(fits_with("pixel_values", 4, "masked-im", "logits", 2, 9, 0), ONNXGATE_CHECK_FAIL);
+	assert_int_equal(fits_with("mystery", 2, "feature-extraction", "last_hidden_state", 3, 32, 0), ONNXGATE_CHECK_FAIL);
 }
 
 static void test_fit__outputs_of_each_task(void **state)
@@ -157,6 +177,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_fit__outputs_of_each_task),
+		TEST(test_fit__images),
 		TEST(test_fit__opset),
 		TEST(test_fit__data_files_once_each),
 		TEST(test_fit__no_onnx),

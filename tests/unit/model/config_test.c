@@ -12,6 +12,7 @@ typedef struct toy {
 	bool tied;
 	int kind;
 	og_act_kind act;
+	og_size size;
 } toy;
 
 static const og_field fields[] = {
@@ -23,6 +24,7 @@ static const og_field fields[] = {
 	OG_FLAG_OR(toy, tied, "tied", true),
 	OG_CHOICE_OR(toy, kind, "kind", "plain fancy"),
 	OG_ACT_OR(toy, act, "act", "gelu"),
+	OG_SIZE_OR(toy, size, "size", 16),
 	OG_ONLY("is_decoder", "false"),
 	{ 0 },
 };
@@ -74,6 +76,45 @@ static void test_config__labels_come_from_their_names(void **state)
 	assert_int_equal(read_text("{\"width\": 1, \"num_labels\": 7}", &t, NULL, NULL), OG_OK);
 	assert_int_equal(t.labels, 7);
 	expect_fault("{\"width\": 1, \"id2label\": [1]}", ONNXGATE_FORMAT, "id2label: expected an object");
+}
+
+static void test_config__a_size_is_a_number_or_two(void **state)
+{
+	static const char *const faults[] = { "[3]", "[3, 4, 5]", "[]", "\"3\"", "0", "-1", "[3, 0]", "[3, null]", "3.5", "null", "[3, 1e30]", "{\"height\": 3}",
+		"[3, 99999999999999999999]", "9999999999999999" };
+	toy t;
+	(void)state;
+	assert_int_equal(read_text("{\"width\": 1}", &t, NULL, NULL), OG_OK);
+	assert_true(t.size.height == 16 && t.size.width == 16);
+	assert_int_equal(read_text("{\"width\": 1, \"size\": 9}", &t, NULL, NULL), OG_OK);
+	assert_true(t.size.height == 9 && t.size.width == 9);
+	assert_int_equal(read_text("{\"width\": 1, \"size\": [9, 4]}", &t, NULL, NULL), OG_OK);
+	assert_true(t.size.height == 9 && t.size.width == 4);
+	for (size_t i = 0; i < OG_COUNT(faults); i++) {
+		char text[96];
+		snprintf(text, sizeof(text), "{\"width\": 1, \"size\": %s}", faults[i]);
+		expect_fault(text, ONNXGATE_FORMAT, "size: expected a whole number or [height, width]");
+	}
+}
+
+static void expect_image(const char *text, og_image_facts want)
+{
+	og_auto(og_json) *doc = NULL;
+	assert_int_equal(og_json_parse("config.json", text, strlen(text), &doc, NULL), OG_OK);
+	og_image_facts f = og_config_image(doc);
+	if (memcmp(&f, &want, sizeof(f)) != 0)
+		fail_msg("%s: %lld channels, %lld × %lld, %lld patches", text, (long long)f.channels, (long long)f.height, (long long)f.width, (long long)f.patches);
+}
+
+static void test_config__facts_of_images(void **state)
+{
+	(void)state;
+	expect_image("{}", (og_image_facts){ 0 });
+	expect_image("{\"image_size\": 29, \"patch_size\": 6, \"num_channels\": 1}", (og_image_facts){ 1, 29, 29, 16 });
+	expect_image("{\"image_size\": [24, 36], \"patch_size\": [4, 6]}", (og_image_facts){ 0, 24, 36, 36 });
+	expect_image("{\"image_size\": 8, \"vision_config\": {\"image_size\": 32, \"num_channels\": 3}}", (og_image_facts){ 3, 32, 32, 0 });
+	expect_image("{\"image_size\": {\"height\": 3}, \"patch_size\": 2, \"num_channels\": \"3\"}", (og_image_facts){ 0 });
+	expect_image("{\"image_size\": 1099511627776, \"patch_size\": 1}", (og_image_facts){ 0, 1099511627776, 1099511627776, 0 });
 }
 
 static void test_config__each_fault_is_named(void **state)
@@ -187,6 +228,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_config__defaults_and_values),
 		cmocka_unit_test(test_config__labels_come_from_their_names),
+		cmocka_unit_test(test_config__a_size_is_a_number_or_two),
+		cmocka_unit_test(test_config__facts_of_images),
 		cmocka_unit_test(test_config__each_fault_is_named),
 		cmocka_unit_test(test_config__unknown_keys_are_counted),
 		cmocka_unit_test(test_config__what_nobody_can_do_is_refused),

@@ -150,6 +150,31 @@ static void test_inputs__boxes_have_their_corners_in_order(void **state)
 	}
 }
 
+/* Sizes that a file leaves open are those of the config, by their names or their places; without a config, small ones. */
+static void test_inputs__images_have_the_size_of_the_config(void **state)
+{
+	og_auto(og_arena) *arena = og_arena_new();
+	const og_port named = { .name = "pixel_values", .dtype = OG_F32, .rank = 4, .dims = { -1, -1, -1, -1 },
+		                    .symbols = { "batch_size", "num_channels", "height", "width" } };
+	const og_port odd = { .name = "pixel_values", .dtype = OG_F32, .rank = 4, .dims = { -1, -1, -1, -1 }, .symbols = { "b", "", "h", "w" } };
+	const og_port mask = { .name = "bool_masked_pos", .dtype = OG_BOOL, .rank = 2, .dims = { -1, -1 }, .symbols = { "batch_size", "num_patches" } };
+	og_run_shape shape = { .batch = 2, .sequence = 3, .image = { .channels = 1, .height = 24, .width = 36, .patches = 6 } }, unknown = { .batch = 2 };
+	const int64_t ours[] = { 2, 1, 24, 36 }, safe[] = { 2, 3, 32, 32 };
+	int set = 0;
+	(void)state;
+
+	assert_memory_equal(make(&named, 1, &shape, NULL, 1, arena)[0].dims, ours, sizeof(ours));
+	assert_memory_equal(make(&odd, 1, &shape, NULL, 1, arena)[0].dims, ours, sizeof(ours));
+	assert_memory_equal(make(&named, 1, &unknown, NULL, 1, arena)[0].dims, safe, sizeof(safe));
+	og_array *m = make(&mask, 1, &shape, NULL, 1, arena);
+	assert_int_equal(m[0].dims[1], 6);
+	for (int i = 0; i < 12; i++) {
+		assert_in_range(((uint8_t *)m[0].data)[i], 0, 1);
+		set += ((uint8_t *)m[0].data)[i];
+	}
+	assert_in_range(set, 1, 11);
+}
+
 static void expect_unsupported(const og_port *p, const char *message)
 {
 	og_auto(og_arena) *arena = og_arena_new();
@@ -199,6 +224,7 @@ int main(void)
 		cmocka_unit_test(test_inputs__a_shorter_row_begins_the_longer_one),
 		cmocka_unit_test(test_inputs__caches_choose_the_branch_and_move_positions),
 		cmocka_unit_test(test_inputs__boxes_have_their_corners_in_order),
+		cmocka_unit_test(test_inputs__images_have_the_size_of_the_config),
 		cmocka_unit_test(test_inputs__what_is_not_understood_is_refused_by_name),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
