@@ -282,7 +282,9 @@ static void store_act(reader *r, const og_field *f, const char *name)
 
 static void read_act(reader *r, const og_field *f, og_json *v)
 {
-	if (!json_object_is_type(v, json_type_string))
+	if (f->none && (json_object_is_type(v, json_type_null) || og_streq(found(v), "\"\"")))
+		store_act(r, f, "linear");
+	else if (!json_object_is_type(v, json_type_string))
 		fault(r, ONNXGATE_FORMAT, "%s: expected an activation's name, found %.60s", f->key, found(v));
 	else
 		store_act(r, f, json_object_get_string(v));
@@ -312,6 +314,8 @@ static void use_default(reader *r, const og_field *f)
 {
 	bool flag = f->whole != 0;
 	int choice = (int)f->whole;
+	if (f->also)
+		return;
 	if (!f->optional) {
 		fault(r, ONNXGATE_FORMAT, "%s: missing", f->key);
 		return;
@@ -440,7 +444,7 @@ const char *og_config_keys_of(const og_field *fields, const void *config, int64_
 	const char *s = "";
 	for (const og_field *f = fields; config && f && f->kind != OG_FIELD_END; f++) {
 		int64_t k;
-		if (f->kind != OG_FIELD_DIM && f->kind != OG_FIELD_LABELS)
+		if ((f->kind != OG_FIELD_DIM && f->kind != OG_FIELD_LABELS) || f->also)
 			continue;
 		memcpy(&k, (const uint8_t *)config + f->at, sizeof(k));
 		if (k == v)

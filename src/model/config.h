@@ -37,6 +37,8 @@ typedef struct og_field {
 	double real;      /* default of REAL */
 	int64_t max;      /* of DIM; 0: OG_DIM_MAX */
 	bool padded;      /* of DIM: weights may hold more, as padding */
+	bool also;        /* of DIM: another key for the member of a row above; it counts where both are given, as in attribute_map */
+	bool none;        /* of ACT: null and "" are no activation */
 	const char *text; /* ONLY: the one JSON value that is done; CHOICE: "absolute relative_key"; ACT: default spelling */
 } og_field;
 
@@ -51,6 +53,9 @@ typedef struct og_field {
 #define OG_LAYERS(type, member, key_) { .kind = OG_FIELD_DIM, .key = (key_), .at = OG_AT_(type, member, int64_t), .max = OG_LAYERS_MAX }
 #define OG_LAYERS_OR(type, member, key_, value) { .kind = OG_FIELD_DIM, .key = (key_), .at = OG_AT_(type, member, int64_t), .max = OG_LAYERS_MAX, \
 	.optional = true, .whole = (value) }
+#define OG_ALSO(type, member, key_) { .kind = OG_FIELD_DIM, .key = (key_), .at = OG_AT_(type, member, int64_t), .optional = true, .also = true }
+#define OG_ALSO_LAYERS(type, member, key_) { .kind = OG_FIELD_DIM, .key = (key_), .at = OG_AT_(type, member, int64_t), .max = OG_LAYERS_MAX, \
+	.optional = true, .also = true }
 /* The size of a table that training often pads: see og_config_yields(). */
 #define OG_VOCAB_OR(type, member, key_, value) { .kind = OG_FIELD_DIM, .key = (key_), .at = OG_AT_(type, member, int64_t), .padded = true, \
 	.optional = true, .whole = (value) }
@@ -58,6 +63,8 @@ typedef struct og_field {
 #define OG_FLAG_OR(type, member, key_, value) { .kind = OG_FIELD_FLAG, .key = (key_), .at = OG_AT_(type, member, bool), .optional = true, .whole = (value) }
 #define OG_CHOICE_OR(type, member, key_, names) { .kind = OG_FIELD_CHOICE, .key = (key_), .at = OG_AT_(type, member, int), .optional = true, .text = (names) }
 #define OG_ACT_OR(type, member, key_, name) { .kind = OG_FIELD_ACT, .key = (key_), .at = OG_AT_(type, member, og_act_kind), .optional = true, .text = (name) }
+#define OG_ACT_OR_NONE(type, member, key_, name) { .kind = OG_FIELD_ACT, .key = (key_), .at = OG_AT_(type, member, og_act_kind), .optional = true, \
+	.none = true, .text = (name) }
 #define OG_LABELS(type, member) { .kind = OG_FIELD_LABELS, .key = "num_labels", .at = OG_AT_(type, member, int64_t), .optional = true, .whole = 2 }
 #define OG_ONLY(key_, json) { .kind = OG_FIELD_ONLY, .key = (key_), .optional = true, .text = (json) }
 

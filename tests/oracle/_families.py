@@ -43,6 +43,42 @@ def albert_random(rng):
     }  # fmt: skip
 
 
+def distilbert_others(h):
+    return {"pre_classifier.weight": (h, h), "pre_classifier.bias": (h,), "qa_outputs.weight": (2, h), "qa_outputs.bias": (2,)}
+
+
+def electra_others(h):
+    names = {"dense": h, "dense_prediction": 1}
+    return {
+        f"discriminator_predictions.{name}.{kind}": (rows, h) if kind == "weight" else (rows,) for name, rows in names.items() for kind in ("weight", "bias")
+    }
+
+
+def electra_cases():
+    for width in (2, 48, 67):
+        yield f"embedding_size {width}", {"embedding_size": width}
+    for kind in ("relative_key", "relative_key_query"):
+        yield f"{kind}, embedding_size 48", {"embedding_size": 48, "position_embedding_type": kind}
+    yield "no projection", {"summary_use_proj": False}, "multiple-choice"
+    yield "no activation", {"summary_activation": None}, "multiple-choice"
+    yield "neither", {"summary_use_proj": False, "summary_activation": None}, "multiple-choice"
+    yield "summary_type last, where it is not read", {"summary_type": "last"}, "text-classification"
+    for act in ("", "tanh", "relu", "gelu_new", "silu"):
+        yield f"summary_activation {act!r}", {"summary_activation": act}, "multiple-choice"
+    yield "projection to as many labels as hidden_size", {"summary_proj_to_labels": True, "num_labels": 48}, "multiple-choice"
+    dropouts = {"summary_first_dropout": 0.5, "summary_last_dropout": 0.5, "classifier_dropout": 0.5}
+    yield "dropouts", dropouts, "multiple-choice"
+    for task in ("text-classification", "fill-mask"):  # their activation is gelu, whatever hidden_act says
+        yield f"hidden_act relu: {task}", {"hidden_act": "relu", "embedding_size": 48}, task
+
+
+def electra_random(rng):
+    return {
+        "embedding_size": int(rng.integers(2, 90)), "summary_use_proj": bool(rng.integers(2)),
+        "summary_activation": (None, "gelu", "tanh", "mish")[int(rng.integers(4))],
+    }  # fmt: skip
+
+
 def roberta(stem):
     """Of RoBERTa and those that are RoBERTa by another name."""
     return {
@@ -75,8 +111,10 @@ def roberta(stem):
     }
 
 
-# Keys of a row where a family is not as most are: inputs, which it has; lacks, keys of the others that its config class does not
-# have; behind, rows of the table of positions that no token of a text takes, a number or a function of the config.
+# Keys of a row where a family is not as most are. inputs: which it has; names: its own spelling of keys; lacks: keys of the others that
+# its config class does not have; also: other spellings that it understands; behind: rows of the table of positions that no token of a
+# text takes, a number or a function of the config; own_bias: its decoder's bias has no other name; pretraining: the task of its class
+# ForPreTraining.
 FAMILIES = {
     "bert": {
         "stem": "Bert",  # how class names begin
@@ -84,7 +122,7 @@ FAMILIES = {
         "others": bert_others,
         "small": SMALL,
         "odd": {},  # sizes of its own in the case of odd sizes
-        "cases": lambda: (("12 layers", {"num_hidden_layers": 12}),),  # beside those of every family: name, config
+        "cases": lambda: (("12 layers", {"num_hidden_layers": 12}),),  # beside those of every family: name, config, task (or two in turn)
         "random": lambda rng: {},  # its own share of a random config
         "refused": (("more layers than the file has", {"num_hidden_layers": 4}, (12,)),),  # name, change of the config, exit codes
     },
@@ -103,6 +141,40 @@ FAMILIES = {
             ("more groups than layers", {"num_hidden_groups": 4}, (6,)),
             ("more inner layers than a group has passes", {"inner_group_num": 2}, (6,)),
             ("embedding_size of another width", {"embedding_size": 29}, (11,)),
+        ),
+    },
+    "distilbert": {
+        "stem": "DistilBert",
+        "inputs": INPUTS[:2],
+        "names": {"hidden_size": "dim", "num_hidden_layers": "n_layers", "num_attention_heads": "n_heads", "intermediate_size": "hidden_dim",
+                  "hidden_act": "activation"},
+        "lacks": {"type_vocab_size", "position_embedding_type", "layer_norm_eps"},
+        "also": {"dim": "hidden_size", "n_layers": "num_hidden_layers", "n_heads": "num_attention_heads"},
+        "decoder": "vocab_projector",
+        "own_bias": True,
+        "others": distilbert_others,
+        "small": SMALL,
+        "odd": {},
+        "cases": lambda: (("12 layers", {"num_hidden_layers": 12}), ("sinusoidal_pos_embds", {"sinusoidal_pos_embds": True})),
+        "random": lambda rng: {"sinusoidal_pos_embds": bool(rng.integers(2))},
+        "refused": (("more layers than the file has", {"num_hidden_layers": 4}, (12,)),),
+    },
+    "electra": {
+        "stem": "Electra",
+        "pretraining": "feature-extraction",
+        "decoder": "generator_lm_head",
+        "own_bias": True,
+        "others": electra_others,
+        "small": {**SMALL, "embedding_size": 28},
+        "odd": {"embedding_size": 13},
+        "cases": electra_cases,
+        "random": electra_random,
+        "refused": (
+            ("more layers than the file has", {"num_hidden_layers": 4}, (12,)),
+            ("embedding_size of another width", {"embedding_size": 29}, (11,)),
+            ("embedding_size of hidden_size", {"embedding_size": 48}, (11, 12)),
+            ("summary_activation prelu", {"summary_activation": "prelu"}, (6,)),
+            ("summary_activation unheard_of", {"summary_activation": "unheard_of"}, (6,)),
         ),
     },
     "roberta": roberta("Roberta"),
@@ -134,6 +206,11 @@ def config_of(family, change):
 
 def longest_text(family, config):
     return config["max_position_embeddings"] - behind(family, config)
+
+
+def spelled(family, config):
+    """A config, or a change of one, with the family's own spelling of keys."""
+    return {FAMILIES[family].get("names", {}).get(k, k): v for k, v in config.items()}
 
 
 def class_name(family, task):

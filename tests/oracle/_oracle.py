@@ -30,6 +30,7 @@ transformers.logging.set_verbosity_error()
 transformers.logging.disable_progress_bar()
 ROOT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../.."))
 LIMIT = 1e-5
+QUERIES_AND_KEYS = (".query.", ".key.", ".q_lin.", ".k_lin.")
 torch.set_num_threads(1)
 
 
@@ -129,7 +130,7 @@ def redraw(model, generator):
             elif p.shape[0] == 1 and p.dim() == 3:  # tokens and positions that are parameters of their own
                 value = noise
             else:
-                wide = 1.8 if ".query." in name or ".key." in name else 1.0
+                wide = 1.8 if any(part in name for part in QUERIES_AND_KEYS) else 1.0
                 value = noise * wide / p[0].numel() ** 0.5
             p.copy_(value.to(p.dtype))
 

@@ -15,7 +15,7 @@ import numpy as np
 import onnx
 import torch
 import transformers
-from _families import FAMILIES, TASKS, class_name, config_of, input_names, lacks, longest_text
+from _families import FAMILIES, TASKS, class_name, config_of, input_names, lacks, longest_text, spelled
 from _oracle import ROOT, Run, Worst, load_reference, make_inputs, redraw, run_reference, session, write_checkpoint
 
 RUN = None  # made by main(), seen by its forked workers
@@ -23,7 +23,7 @@ LEARNED = ("prelu", "xielu")
 ACTIVATIONS = sorted(set(transformers.activations.ACT2CLS) - set(LEARNED))
 PREFIXED = "the encoder, its names with the prefix"
 # How a checkpoint is written, beside its config: see build_state().
-FORMS = {"dtype": "float32", "shards": 1, "legacy": False, "keep_tied": False, "extras": False, "saved_as": None}
+FORMS = {"dtype": "float32", "shards": 1, "legacy": False, "keep_tied": False, "extras": False, "saved_as": None, "renamed": False}
 
 
 def case(family, name, task, config=None, seed=0, **form):
@@ -70,7 +70,9 @@ def all_cases(family):
     yield of("untied head, bf16, sharded", "fill-mask", {"tie_word_embeddings": False}, seed=341, dtype="bfloat16", shards=2)
     yield of("tied head, copy in the file", "fill-mask", seed=342, keep_tied=True)
     yield of("tensors of other heads in the file", "fill-mask", seed=343, extras=True)
-    yield of("pretraining checkpoint", "fill-mask", seed=347, saved_as=f"{stem}ForPreTraining", keep_tied=True)
+    yield of("pretraining checkpoint", FAMILIES[family].get("pretraining", "fill-mask"), seed=347, saved_as=f"{stem}ForPreTraining", keep_tied=True)
+    if "also" in FAMILIES[family]:
+        yield of("keys by other names", "feature-extraction", seed=348, renamed=True)
     yield of("encoder of a masked model", "feature-extraction", seed=344, saved_as=f"{stem}ForMaskedLM")
     yield of("encoder of a classifier", "feature-extraction", {"num_labels": 5}, seed=345, saved_as=f"{stem}ForSequenceClassification")
     yield of("encoder with its prefix", "feature-extraction", seed=346, saved_as=PREFIXED)
@@ -82,8 +84,8 @@ def all_cases(family):
     yield of("heads of width 1", "feature-extraction", {"hidden_size": 12, "num_attention_heads": 12}, seed=361)
     yield of("square everywhere", "fill-mask", {"hidden_size": 64, "intermediate_size": 64, "vocab_size": 64, "max_position_embeddings": 64}, seed=362)
     yield of("512 positions", "question-answering", {"max_position_embeddings": 512, "num_hidden_layers": 2}, seed=364)
-    for i, (name, config) in enumerate(FAMILIES[family]["cases"]()):
-        yield of(name, ("feature-extraction", "fill-mask")[i % 2], config, seed=370 + i)
+    for i, (name, config, *task) in enumerate(FAMILIES[family]["cases"]()):
+        yield of(name, task[0] if task else ("feature-extraction", "fill-mask")[i % 2], config, seed=370 + i)
 
 
 def random_cases(family, seed, count):
@@ -124,7 +126,8 @@ def build_state(c, model, architecture):
     if decoder + ".weight" in state and not c["keep_tied"]:
         if model.config.tie_word_embeddings:
             del state[decoder + ".weight"]
-        del state[decoder + ".bias"]
+        if not family.get("own_bias"):
+            del state[decoder + ".bias"]
     if c["extras"] and architecture.endswith("ForMaskedLM"):
         state |= {name: torch.ones(shape) for name, shape in family["others"](model.config.hidden_size).items()}
     if c["extras"]:
@@ -139,12 +142,14 @@ def build_state(c, model, architecture):
 
 def make_checkpoint(run, c):
     saved = c["saved_as"] if hasattr(transformers, str(c["saved_as"])) else class_name(c["family"], c["task"])
-    config = transformers.AutoConfig.for_model(c["family"], **c["config"])
+    config = transformers.AutoConfig.for_model(c["family"], **spelled(c["family"], c["config"]))
     model = getattr(transformers, saved)._from_config(config, attn_implementation="eager")
     redraw(model, torch.Generator().manual_seed(c["seed"]))
     model.tie_weights()
     document = json.loads(config.to_json_string(use_diff=True))
     document["architectures"] = [saved]
+    if c["renamed"]:
+        document = {FAMILIES[c["family"]]["also"].get(k, k): v for k, v in document.items()}
     folder = run.folder(f"{c['family']}-{c['seed']}")
     write_checkpoint(folder, document, build_state(c, model, saved), getattr(torch, c["dtype"]), c["shards"])
     return folder
@@ -270,7 +275,7 @@ def refusals(run, family):
         folder = make_checkpoint(run, c)
         path = os.path.join(folder, "config.json")
         with open(path, encoding="utf-8") as f:
-            document = {**json.load(f), **change}
+            document = {**json.load(f), **spelled(family, change)}
         with open(path, "w", encoding="utf-8") as f:
             json.dump(document, f)
         out = folder + ".refused"
