@@ -76,6 +76,16 @@ typedef struct og_attn_o {
 /* Multi-head self-attention, [B, S, H] → [B, S, H], output projection included (Vaswani et al. 2017, arXiv:1706.03762). */
 og_val og_attention(og_build *b, og_val x, og_attn_o o);
 
+/* A learned number for each head and each bucket of distances, added to the scores, as Raffel et al. 2019 have it
+ * (arXiv:1910.10683), in both directions. Of B buckets half are for keys behind the query; with n = B/2, e = n/2 a distance d has bucket
+ * d for d < e, else min(n − 1, e + floor((n − e) · log(d/e) / log(farthest/e))). */
+typedef struct og_buckets_o {
+	int64_t rows, heads; /* of the table; rows may be more than buckets */
+	int64_t buckets, farthest;
+} og_buckets_o;
+/* positions: from og_positions() → [N, S, S]. */
+og_val og_bucket_bias(og_build *b, og_val positions, const char *name, og_buckets_o o);
+
 /* ---- activations and pooling ---- */
 
 og_val og_act(og_build *b, og_val x, og_act_kind kind);

@@ -39,6 +39,12 @@ static og_status describe(const og_plan *p, const og_checkpoint *c, og_arena *a,
 
 /* ---- a checkpoint of each architecture ---- */
 
+/* MPNet sorts distances into 32 buckets whatever its config says, and refuses a table of fewer rows. */
+static bool cannot_be_small(const og_field *f)
+{
+	return !strcmp(f->key, "relative_attention_num_buckets");
+}
+
 /* What has a small default keeps it. */
 static char *small_config(const og_arch *arch)
 {
@@ -47,7 +53,7 @@ static char *small_config(const og_arch *arch)
 	og_buf_printf(&b, "{\"model_type\":\"%s\"", arch->model_type);
 	for (const og_field *f = arch->fields; f->kind != OG_FIELD_END; f++) {
 		int v = f->max == OG_LAYERS_MAX ? LAYERS : SIZE;
-		if (f->kind == OG_FIELD_DIM && (!f->optional || f->whole > v))
+		if (f->kind == OG_FIELD_DIM && (!f->optional || f->whole > v) && !cannot_be_small(f))
 			og_buf_printf(&b, ",\"%s\":%d", f->key, v);
 	}
 	og_buf_str(&b, "}");

@@ -79,6 +79,19 @@ def electra_random(rng):
     }  # fmt: skip
 
 
+def mpnet_others(h):
+    return {"mpnet.pooler.dense.weight": (h, h), "mpnet.pooler.dense.bias": (h,)}
+
+
+def mpnet_cases():
+    # Distances in a bucket of their own, on every border between two, and beyond the last.
+    for n in (1, 2, 7, 8, 9, 17, 64, 91, 92, 129, 200):
+        yield f"texts of {n}", {"max_position_embeddings": n, "num_hidden_layers": 1}
+    yield "rows that no bucket takes", {"relative_attention_num_buckets": 57}
+    yield "pad_token_id 5, which the class does not ask for", {"pad_token_id": 5}
+    yield "hidden_act relu, which the head does not follow", {"hidden_act": "relu"}
+
+
 def roberta(stem):
     """Of RoBERTa and those that are RoBERTa by another name."""
     return {
@@ -175,6 +188,25 @@ FAMILIES = {
             ("embedding_size of hidden_size", {"embedding_size": 48}, (11, 12)),
             ("summary_activation prelu", {"summary_activation": "prelu"}, (6,)),
             ("summary_activation unheard_of", {"summary_activation": "unheard_of"}, (6,)),
+        ),
+    },
+    "mpnet": {
+        "stem": "MPNet",
+        "decoder": "lm_head.decoder",
+        "others": mpnet_others,
+        "small": SMALL,
+        "odd": {"relative_attention_num_buckets": 33},
+        "inputs": INPUTS[:2],
+        "lacks": {"type_vocab_size", "position_embedding_type"},
+        "behind": 2,
+        "cases": mpnet_cases,
+        "random": lambda rng: {"relative_attention_num_buckets": int(rng.integers(32, 50))},
+        "refused": (
+            ("more layers than the file has", {"num_hidden_layers": 4}, (12,)),
+            ("fewer rows than buckets", {"relative_attention_num_buckets": 31}, (6,)),
+            ("more rows than the file has", {"relative_attention_num_buckets": 33}, (11,)),
+            ("no position for a token", {"max_position_embeddings": 2}, (6,)),
+            ("a vocabulary without the pad token", {"vocab_size": 1}, (6,)),
         ),
     },
     "roberta": roberta("Roberta"),

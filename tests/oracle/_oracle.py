@@ -30,7 +30,7 @@ transformers.logging.set_verbosity_error()
 transformers.logging.disable_progress_bar()
 ROOT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../.."))
 LIMIT = 1e-5
-QUERIES_AND_KEYS = (".query.", ".key.", ".q_lin.", ".k_lin.")
+QUERIES_AND_KEYS = (".query.", ".key.", ".q_lin.", ".k_lin.", ".q.", ".k.")
 torch.set_num_threads(1)
 
 

@@ -239,6 +239,7 @@ static void test_golden__decoder_bias_must_equal_the_bias(void **state)
 	(void)state;
 	expect_bias_conflict("albert", "predictions.decoder.bias", "predictions.bias");
 	expect_bias_conflict("bert", "cls.predictions.decoder.bias", "cls.predictions.bias");
+	expect_bias_conflict("mpnet", "lm_head.decoder.bias", "lm_head.bias");
 	expect_bias_conflict("roberta", "lm_head.decoder.bias", "lm_head.bias");
 }
 
