@@ -46,6 +46,7 @@
 #define OG_ONNX_PORTS_MAX 65536                 /* inputs, outputs or attributes of one node; a Concat of a few thousand was seen */
 #define OG_ONNX_KEPT_BYTES 512                  /* raw data of a tensor up to this is kept when a file is read: shapes, axes, scalars */
 #define OG_ONNX_KEPT_VALUES 64                  /* the same for its typed fields, in elements */
+#define OG_MODULES_MAX 64                       /* of modules.json; 2 to 4 is usual */
 #define OG_LAYERS_MAX 4096                      /* num_hidden_layers and its like */
 #define OG_HUB_FILES_MAX 1000000                /* files of one repository */
 #define OG_HTTP_HEADER_MAX (256u << 10)         /* headers of one answer */

@@ -38,7 +38,7 @@ static const struct companion *find(const char *name)
 	return NULL;
 }
 
-/* modules.json is wanted to know a sentence-transformers model, but is not copied: the folder holds one plain model. */
+/* modules.json is wanted to know a sentence-transformers model, but is not copied: the modules are in the file, and Optimum leaves it out. */
 bool og_convert_wants(const char *name)
 {
 	return find(name) || og_streq(name, "modules.json") || og_streq(name, "adapter_config.json");

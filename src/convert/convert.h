@@ -14,6 +14,7 @@ typedef struct og_convert_options {
 	int opset;                                                /* 0: 18 */
 	bool digest;                                              /* SHA-256 of what is written, beside the writing */
 	bool allow_unexpected;
+	bool plain; /* of a sentence-transformers model the transformer alone */
 	const onnxgate_pair *provenance; /* metadata_props of the files: repo id, commit, source digests, licence; sorted by key */
 	size_t nprovenance;
 } og_convert_options;
@@ -30,6 +31,7 @@ typedef struct og_plan {
 	size_t nunknown_keys;
 	const char **notes;
 	size_t nnotes;
+	size_t nmodules; /* of a sentence-transformers model, in the file too; 0: the transformer alone */
 	void *inner;
 } og_plan;
 
@@ -44,6 +46,8 @@ int64_t og_convert_max_length(const og_json *doc);
 
 /* Of the files of a repository, those that a conversion wants beside the weights: config, tokenizer, preprocessor, licence, README. */
 bool og_convert_wants(const char *name);
+/* Below dir, which holds modules.json: the files that its modules may have, each once, whether they are there or not. */
+og_status og_convert_module_files(const char *dir, og_arena *arena, const char ***names, size_t *n, og_error *err) OG_MUST;
 const char *og_convert_role(const char *name); /* "config", "tokenizer", "license", "readme", … */
 
 typedef struct og_converted {

@@ -5,6 +5,7 @@
 #define OG_CONVERT_CONVERT_INT_H
 
 #include "arch/arch.h"
+#include "blocks/sentence.h"
 #include "convert/convert.h"
 
 typedef struct og_plan_inner {
@@ -14,6 +15,8 @@ typedef struct og_plan_inner {
 	og_said_labels labels; /* by config.json; the struct has the number that counts */
 	const char *type_from; /* what named the architecture, to go before its name */
 	bool class_named, task_asked;
+	og_module *modules; /* of a sentence-transformers model, behind its transformer */
+	size_t nmodules;    /* 0: the file is the transformer's */
 } og_plan_inner;
 
 og_status og_config_open(const char *dir, og_json **doc, og_error *err) OG_MUST;
@@ -38,6 +41,14 @@ og_status og_choose_head(const og_arch *arch, const og_json *config, const char 
 /* Read config.json, which is borrowed, into a plan. c: whose names may decide the architecture; NULL: there are no weights at hand. */
 og_status og_plan_make(const og_json *doc, bool sentence_transformers, const og_checkpoint *c, const og_convert_options *o, og_arena *arena,
 	og_plan **out, og_error *err) OG_MUST;
+
+/* Reads modules.json and the configs of its folders into the plan. UNSUPPORTED names a module or a key that is not done. */
+og_status og_modules_read(const char *dir, og_plan *p, og_arena *arena, og_error *err) OG_MUST;
+/* The checkpoints of those that have learned something; out: one slot a module, the caller's to free. */
+og_status og_modules_open(og_plan_inner *in, const char *dir, og_checkpoint **out, og_error *err) OG_MUST;
+/* Their ledgers, for one description. */
+og_status og_modules_ledgers(const og_plan_inner *in, og_arena *arena, og_error *err) OG_MUST;
+bool og_convert_is_cross_encoder(const char *dir); /* which is a classifier, whatever modules.json says */
 
 /* All files of the task, described and lowered, in the order of the head's files. */
 og_status og_describe_files(const og_plan *p, og_ledger *ledger, og_arena *arena, og_model ***models, size_t *n, og_error *err) OG_MUST;

@@ -115,6 +115,23 @@ og_status og_config_open(const char *dir, og_json **doc, og_error *err)
 	return path ? og_json_read(path, OG_CONFIG_BYTES_MAX, doc, err) : og_fail_nomem(err);
 }
 
+/* A task that was asked for and takes another head is the transformer's alone. */
+static og_status add_modules(const char *dir, og_plan *p, og_arena *arena, og_error *err)
+{
+	const og_plan_inner *in = p->inner;
+	if (!og_streq(in->head->task, OG_TASK_FEATURES))
+		return OG_OK;
+	if (in->head->files[0].describe != og_text_features) {
+		og_status s = og_fail(err, ONNXGATE_UNSUPPORTED, "modules.json: modules on %s are not done", p->model_type);
+		og_error_hint(err, "--plain converts %s alone", p->model_type);
+		return s;
+	}
+	OG_TRY(og_modules_read(dir, p, arena, err));
+	p->nmodules = in->nmodules;
+	p->task_reason = "modules.json makes it a sentence-transformers model";
+	return OG_OK;
+}
+
 og_status og_convert_plan(const char *dir, const og_convert_options *o, og_arena *arena, og_plan **out, og_error *err)
 {
 	og_auto(og_json) *doc = NULL;
@@ -129,5 +146,7 @@ og_status og_convert_plan(const char *dir, const og_convert_options *o, og_arena
 	og_status s = needs ? og_checkpoint_open(dir, &c, err) : OG_OK;
 	if (s != OG_OK && s != ONNXGATE_NOT_FOUND)
 		return s;
-	return og_plan_make(doc, has(dir, "modules.json"), c, o, arena, out, err);
+	bool sentence = has(dir, "modules.json") && !og_convert_is_cross_encoder(dir);
+	OG_TRY(og_plan_make(doc, sentence, c, o, arena, out, err));
+	return sentence && !o->plain ? add_modules(dir, *out, arena, err) : OG_OK;
 }

@@ -27,11 +27,15 @@ og_status og_describe_files(const og_plan *p, og_ledger *ledger, og_arena *arena
 	size_t cap = 0;
 	*models = NULL;
 	*n = 0;
+	OG_TRY(og_modules_ledgers(in, arena, err));
 	for (const og_file *f = in->head->files; f->name; f++) {
 		og_build *b;
 		og_model *m;
 		OG_TRY(og_build_new(arena, ledger, &b, err));
-		f->describe(b, in->config, in->arch->family);
+		if (in->nmodules)
+			og_text_sentence(b, in->config, in->arch->family, in->modules, in->nmodules);
+		else
+			f->describe(b, in->config, in->arch->family);
 		OG_TRY(og_build_finish(b, &m, err));
 		OG_TRY(og_lower_opset(m, p->opset, err));
 		if (!og_arena_grow(arena, models, &cap, *n + 1, sizeof(**models)))
@@ -139,6 +143,24 @@ static og_status add_note(run *r, const char *note)
 	return OG_OK;
 }
 
+static og_status account_module(run *r, const og_module *m, og_ledger_report *sum)
+{
+	static const og_ignore none[] = { { 0 } };
+	og_ledger_report rep;
+	og_status s = og_ledger_check(m->ledger, none, r->o->allow_unexpected, &rep, r->err);
+	if (s != OG_OK) {
+		og_error_prefix(r->err, "%s", m->path);
+		return s;
+	}
+	for (size_t i = 0; i < rep.nnotes; i++)
+		OG_TRY(add_note(r, og_arena_printf(r->arena, "%s: %s", m->path, rep.notes[i])));
+	sum->claimed += rep.claimed;
+	sum->tied += rep.tied;
+	sum->ignored += rep.ignored;
+	sum->unexpected += rep.unexpected;
+	return OG_OK;
+}
+
 static og_status account(run *r, og_ledger *l)
 {
 	const og_plan_inner *in = r->plan->inner;
@@ -146,6 +168,9 @@ static og_status account(run *r, og_ledger *l)
 	OG_TRY(og_ledger_check(l, in->arch->ignore, r->o->allow_unexpected, &rep, r->err));
 	for (size_t i = 0; i < rep.nnotes; i++)
 		OG_TRY(add_note(r, rep.notes[i]));
+	for (size_t i = 0; i < in->nmodules; i++)
+		if (in->modules[i].ledger)
+			OG_TRY(account_module(r, &in->modules[i], &rep));
 	return add_check(r, "weights.ledger", 0, og_arena_printf(r->arena, "%zu tensors used, %zu tied, %zu ignored by rule, %zu unexpected and allowed",
 		rep.claimed, rep.tied, rep.ignored, rep.unexpected));
 }
@@ -211,6 +236,9 @@ static og_status convert(run *r, og_checkpoint *c, onnxgate_level level)
 	OG_TRY(account(r, l));
 	double described = og_now_ms();
 	OG_TRY(og_checkpoint_check(c, r->ctx, r->err));
+	for (size_t i = 0; i < in->nmodules; i++)
+		if (in->modules[i].checkpoint)
+			OG_TRY(og_checkpoint_check(in->modules[i].checkpoint, r->ctx, r->err));
 	for (size_t i = 0; i < n; i++)
 		OG_TRY(emit_one(r, models[i], &in->head->files[i]));
 	OG_TRY(og_checkpoint_unchanged(c, r->err)); /* else what was checked is not what was written */
@@ -227,5 +255,14 @@ og_status og_convert_run(const og_plan *p, const char *dir, const char *out_dir,
 	*out = (og_converted){ 0 };
 	OG_TRY(og_checkpoint_open(dir, &c, err));
 	run r = { .plan = p, .dir = dir, .out_dir = out_dir, .o = o, .ctx = ctx, .arena = arena, .out = out, .err = err };
-	return convert(&r, c, level);
+	og_plan_inner *in = p->inner;
+	og_checkpoint *more[OG_MODULES_MAX] = { NULL };
+	og_status s = og_modules_open(in, dir, more, err);
+	if (s == OG_OK)
+		s = convert(&r, c, level);
+	for (size_t i = 0; i < in->nmodules; i++) {
+		in->modules[i].checkpoint = NULL;
+		og_checkpoint_free(more[i]);
+	}
+	return s;
 }

@@ -38,6 +38,11 @@ static og_status copy_plan(const og_plan *p, og_arena *arena, og_plan **out, og_
 	*q = *p;
 	*to = *in;
 	to->config = config;
+	to->modules = og_arena_array(arena, in->nmodules + 1, sizeof(*to->modules)); /* their ledgers are the copy's own */
+	if (!to->modules)
+		return og_fail_nomem(err);
+	for (size_t i = 0; i < in->nmodules; i++)
+		to->modules[i] = in->modules[i];
 	q->inner = to;
 	*out = q;
 	return OG_OK;
@@ -172,6 +177,7 @@ static og_status fits(const og_plan *p, const og_head *h, const og_checkpoint *c
 	OG_TRY(copy_plan(p, arena, &q, err));
 	og_plan_inner *in = q->inner;
 	in->head = h;
+	in->nmodules = 0;
 	for (int round = 0; round < 2 && changed; round++) {
 		OG_TRY(og_ledger_new(arena, c, in->arch->base_prefix, NULL, NULL, &l, err));
 		og_status s = og_describe_files(q, l, arena, &models, &n, NULL);

@@ -95,7 +95,7 @@ og_status og_choose_head(const og_arch *arch, const og_json *config, const char 
 	*head = by_class(arch, name);
 	if (sentence_transformers) {
 		*head = by_task(arch, OG_TASK_FEATURES);
-		*reason = "modules.json makes it a sentence-transformers model; the file gives its last_hidden_state";
+		*reason = "modules.json makes it a sentence-transformers model; the file gives its transformer's last_hidden_state";
 	} else if (*head) {
 		*reason = og_arena_printf(arena, "config.json names the class %s", name);
 	} else if (!name) {

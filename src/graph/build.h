@@ -42,6 +42,9 @@ og_val og_weight_dims(og_build *b, const char *name, const int64_t *dims, int ra
 	og_weight_dims(b, name, (const int64_t[]){ __VA_ARGS__ }, (int)(sizeof((const int64_t[]){ __VA_ARGS__ }) / sizeof(int64_t)))
 /* The same, written transposed: claims [rows, cols], gives a value of shape [cols, rows]. */
 og_val og_weight_transposed(og_build *b, const char *name, int64_t rows, int64_t cols);
+/* From here on weights are claimed from another checkpoint's ledger, and what is written of them is called "PLACE.name": the same name may
+ * be in both. Gives the ledger that there was; hand it back, with place NULL. Below no weight scope. */
+og_ledger *og_build_ledger(og_build *b, og_ledger *ledger, const char *place);
 /* Several weights of equal width, one below the other (fused projections); written transposed when asked. cols 0: vectors, end
  * to end. The name is the written one, and stands for these parts wherever it is used. */
 og_val og_weight_stack(og_build *b, const char *name, const char *const *names, const int64_t *rows, size_t n, int64_t cols, bool transpose);

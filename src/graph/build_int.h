@@ -16,6 +16,7 @@ typedef struct og_saved_scope {
 struct og_build {
 	og_arena *arena;
 	og_ledger *ledger;
+	const char *place; /* begins the names of weights that are another checkpoint's; NULL: the first's */
 	og_model *m;
 	og_graph *graph; /* being appended to */
 	og_status status;

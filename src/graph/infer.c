@@ -399,6 +399,21 @@ static og_status infer_einsum(ctx *c)
 	return OG_OK;
 }
 
+static og_status infer_argmax(ctx *c)
+{
+	const og_value *x = in(c, 0);
+	int64_t axis = x ? axis_of(c, "axis", 0, x->rank) : -1;
+	og_dim dims[OG_RANK_MAX];
+	int rank = 0;
+	if (!x || axis < 0 || axis >= x->rank)
+		return clash(c, "the axis is out of range");
+	for (int i = 0; i < x->rank; i++)
+		if (i != axis || og_node_int(c->n, "keepdims", 1))
+			dims[rank++] = i == axis ? og_dim_int(c->m->dims, 1) : x->dims[i];
+	set(c->out, OG_I64, rank, dims);
+	return OG_OK;
+}
+
 static og_status infer_cumsum(ctx *c)
 {
 	const og_value *x = in(c, 0);
@@ -514,6 +529,7 @@ static const struct rule {
 	{ "Abs", infer_unary }, { "Neg", infer_unary }, { "Sqrt", infer_unary }, { "Reciprocal", infer_unary }, { "Exp", infer_unary },
 	{ "Erf", infer_unary }, { "Tanh", infer_unary }, { "Sigmoid", infer_unary }, { "Relu", infer_unary }, { "LeakyRelu", infer_unary },
 	{ "Softplus", infer_unary }, { "Mish", infer_unary }, { "Gelu", infer_unary }, { "Softmax", infer_unary }, { "Identity", infer_unary },
+	{ "ArgMax", infer_argmax },
 	{ "CumSum", infer_cumsum },
 	{ "MatMul", infer_matmul }, { "Gemm", infer_gemm }, { "LayerNormalization", infer_layer_norm }, { "Einsum", infer_einsum },
 	{ "Gather", infer_gather }, { "Transpose", infer_transpose }, { "Unsqueeze", infer_unsqueeze }, { "Squeeze", infer_squeeze },

@@ -27,7 +27,7 @@ static const char *weight_name(og_build *b, const char *name)
 
 static const char *form_key(og_build *b, const char *name, const og_init *c)
 {
-	return og_arena_printf(b->arena, "%s|%d|%d %a %a|%lld+%lld", name, c->transpose, c->affine, (double)c->scale, (double)c->add,
+	return og_arena_printf(b->arena, "%s|%s|%d|%d %a %a|%lld+%lld", b->place ? b->place : "", name, c->transpose, c->affine, (double)c->scale, (double)c->add,
 		(long long)c->parts[0].first, (long long)c->parts[0].rows);
 }
 
@@ -56,7 +56,8 @@ static og_val add_init(og_build *b, const char *name, const og_init *as)
 	og_value *v = og_model_value(m, c->val);
 	if (!v || !og_arena_grow(b->arena, &m->inits, &m->inits_cap, m->ninits + 1, sizeof(*m->inits)))
 		return og_build_nomem(b);
-	v->name = c->name = og_build_unique(b, name);
+	const char *placed = b->place ? og_arena_printf(b->arena, "%s.%s", b->place, name) : name;
+	v->name = c->name = placed ? og_build_unique(b, placed) : NULL;
 	v->init = c;
 	v->home = m->main;
 	m->inits[m->ninits++] = c;
@@ -160,6 +161,14 @@ void og_tied(og_build *b, const char *alias, const char *source)
 	const char *a = spelled(b, alias), *s = spelled(b, source);
 	if (!a || !s || !og_ledger_tie(b->ledger, a, s))
 		og_build_nomem(b);
+}
+
+og_ledger *og_build_ledger(og_build *b, og_ledger *ledger, const char *place)
+{
+	og_ledger *before = b->ledger;
+	b->ledger = ledger;
+	b->place = place;
+	return before;
 }
 
 og_val og_const_data(og_build *b, og_dtype dtype, const int64_t *dims, int rank, const void *data)

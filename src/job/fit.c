@@ -80,7 +80,7 @@ static const char *misfit(const og_onnx_graph *g, const struct fit_row *row, con
 {
 	for (size_t i = 0; i < OG_COUNT(row->outputs) && row->outputs[i]; i++) {
 		const og_onnx_value *v = find(g->outputs, g->noutputs, row->outputs[i]);
-		if (!v && i == 0)
+		if (!v && i == 0 && !w->plain)
 			v = find(g->outputs, g->noutputs, row->instead);
 		if (!v)
 			return og_arena_printf(a, "expected an output %s, found %zu others, the first is %s", row->outputs[i], g->noutputs,

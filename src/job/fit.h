@@ -11,6 +11,7 @@ typedef struct og_fit_wish {
 	const char *task;   /* NULL: not known, then only the opset is judged */
 	int opset;          /* 0: any */
 	int64_t vocab_size; /* 0: not known */
+	bool plain; /* last_hidden_state is wanted, and no token_embeddings instead */
 } og_fit_wish;
 
 typedef struct og_fit_facts { /* what the file says */

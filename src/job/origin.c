@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-/* Read by the plan beside config.json: whether this is a sentence-transformers folder, or an adapter. */
-static const char *const deciding[] = { "modules.json", "adapter_config.json" };
+/* Read by the plan beside config.json: whether this is a sentence-transformers model and of what modules, or an adapter. */
+static const char *const deciding[] = { "modules.json", "config_sentence_transformers.json", "sentence_bert_config.json", "adapter_config.json" };
 
 /* Weights that others publish and that cannot be read yet, for the message. */
 
@@ -95,6 +95,19 @@ og_status og_origin_fetch(og_origin *o, const char *name, const char **local, og
 	return o->dir ? OG_OK : og_fail_nomem(err);
 }
 
+/* Of the modules' folders their configs, or all that is read of them: safetensors before PyTorch's, as everywhere. */
+static og_status fetch_of_modules(og_origin *o, bool configs, og_error *err)
+{
+	const char *local = NULL;
+	for (size_t i = 0; i < o->nmodule_files; i++) {
+		const char *name = o->module_files[i];
+		bool second = og_ends_with(name, ".bin") && og_origin_has(o, o->module_files[i - 1]);
+		if (og_origin_has(o, name) && !second && (!configs || og_streq(og_path_base(name), "config.json")))
+			OG_TRY(og_origin_fetch(o, name, &local, err));
+	}
+	return OG_OK;
+}
+
 og_status og_origin_fetch_config(og_origin *o, og_error *err)
 {
 	const char *local = NULL;
@@ -109,7 +122,10 @@ og_status og_origin_fetch_config(og_origin *o, og_error *err)
 	for (size_t i = 0; i < OG_COUNT(deciding); i++)
 		if (og_origin_has(o, deciding[i]))
 			OG_TRY(og_origin_fetch(o, deciding[i], &local, err));
-	return OG_OK;
+	if (!og_origin_has(o, deciding[0]) || !o->repo)
+		return OG_OK;
+	OG_TRY(og_convert_module_files(o->dir, o->arena, &o->module_files, &o->nmodule_files, err));
+	return fetch_of_modules(o, true, err);
 }
 
 og_status og_origin_weights(const og_origin *o, og_weights_choice *out, og_error *err)
@@ -126,6 +142,7 @@ og_status og_origin_fetch_sources(og_origin *o, og_error *err)
 	for (size_t i = 0; i < o->nnames; i++)
 		if (og_convert_wants(o->names[i]))
 			OG_TRY(og_origin_fetch(o, o->names[i], &local, err));
+	OG_TRY(fetch_of_modules(o, false, err));
 	OG_TRY(og_origin_fetch(o, c.single ? c.single : c.index, &local, err));
 	if (c.single)
 		return OG_OK;
@@ -152,12 +169,15 @@ static const char *local_digest(const og_origin *o, const char *name)
 }
 
 /* The shards of an index are all the files beside it that are called like shards: the index need not be read for the key. */
-static bool is_source(const og_weights_choice *c, const char *name)
+static bool is_source(const og_origin *o, const og_weights_choice *c, const char *name)
 {
 	if (og_convert_wants(name) || og_streq(name, "config.json") || (c->single && og_streq(name, c->single)) || (c->index && og_streq(name, c->index)))
 		return true;
 	for (size_t i = 0; i < OG_COUNT(deciding); i++)
 		if (og_streq(name, deciding[i]))
+			return true;
+	for (size_t i = 0; i < o->nmodule_files; i++)
+		if (og_streq(name, o->module_files[i]))
 			return true;
 	return c->index && !strchr(name, '/') && og_glob(c->shards, name);
 }
@@ -170,7 +190,7 @@ og_status og_origin_sources(const og_origin *o, og_cache_source **out, size_t *n
 		return og_fail_nomem(err);
 	*n = 0;
 	for (size_t i = 0; i < o->nnames; i++) {
-		if (!is_source(&c, o->names[i]))
+		if (!is_source(o, &c, o->names[i]))
 			continue;
 		const og_hub_file *f = o->repo ? og_hub_repo_find(o->repo, o->names[i]) : NULL;
 		const char *digest = !f ? local_digest(o, o->names[i]) : f->sha256 ? f->sha256 : f->blob_id;

@@ -16,6 +16,8 @@ typedef struct og_origin {
 	const char *dir;    /* holds what was fetched so far; NULL: nothing was */
 	const char **names; /* every file, sorted */
 	size_t nnames;
+	const char **module_files; /* that the modules of a sentence-transformers model may have; known when config.json was fetched */
+	size_t nmodule_files;
 } og_origin;
 
 /* text: REPO[@REV], or a folder where folders are allowed: a path that begins with '/' or '.', or names one that exists. */

@@ -77,7 +77,8 @@ og_status og_run_begin(og_run *run, onnxgate *g, const onnxgate_request *q, og_r
 		                                 .external_data = q->external_data,
 		                                 .opset = q->opset,
 		                                 .digest = !og_streq(q->digest, "none"),
-		                                 .allow_unexpected = q->allow_unexpected };
+		                                 .allow_unexpected = q->allow_unexpected,
+		                                 .plain = q->plain };
 	og_checks_init(&run->checks, arena);
 	return OG_OK;
 }

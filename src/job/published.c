@@ -101,7 +101,8 @@ static og_status judge_onnx(og_run *run, const char *model, const char *path, co
 	/* MISMATCH: the model type is not the one that was asked for. */
 	if (planned == ONNXGATE_CANCELLED || planned == ONNXGATE_NOMEM || planned == ONNXGATE_MISMATCH)
 		return og_run_plan(run, err);
-	og_fit_wish w = { .task = run->plan ? run->plan->task : run->q->task, .opset = run->q->opset, .vocab_size = run->plan ? run->plan->vocab_size : 0 };
+	og_fit_wish w = { .task = run->plan ? run->plan->task : run->q->task, .opset = run->q->opset, .vocab_size = run->plan ? run->plan->vocab_size : 0,
+		              .plain = run->q->plain };
 	og_validation v = { .paths = &path, .npaths = 1, .facts = og_run_facts(run), .level = run->level };
 	OG_TRY(og_fit_check(facts, &w, &run->checks, err));
 	/* What does not fit need not be run to be refused. */

@@ -237,7 +237,7 @@ def minilm(run, figures):
         run.check(False, f"all-MiniLM-L6-v2: {folder} is missing: run scripts/get_minilm.sh")
         return
     out = os.path.join(run.scratch, "minilm")
-    code, stdout, stderr = run.onnxgate("convert", folder, "--output", out, "--json")
+    code, stdout, stderr = run.onnxgate("convert", folder, "--output", out, "--json", "--plain")
     if not run.check(code == 0 and json.loads(stdout)["verdict"] == "pass", f"all-MiniLM-L6-v2: convert, exit code {code} {stderr.strip()[-300:]}"):
         return
     exact = load_reference(transformers.BertModel, folder, torch.float64)

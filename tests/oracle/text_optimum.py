@@ -97,7 +97,7 @@ def minilm(run):
     checkpoint = os.path.join(ROOT, "build/hub/sentence-transformers/all-MiniLM-L6-v2")
     theirs, ours = run.folder("minilm-theirs"), os.path.join(run.scratch, "minilm-ours")
     main_export(checkpoint, output=theirs, task="feature-extraction", device="cpu", do_validation=False, library_name="transformers")
-    code, _, stderr = run.onnxgate("convert", checkpoint, "--output", ours)
+    code, _, stderr = run.onnxgate("convert", checkpoint, "--output", ours, "--plain")
     if not run.check(code == 0, f"all-MiniLM-L6-v2: convert, exit code {code} {stderr.strip()[-300:]}"):
         return
     compare_folders(run, "all-MiniLM-L6-v2", ours, theirs)
