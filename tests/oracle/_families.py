@@ -35,10 +35,11 @@ def albert_cases():
 
 
 def albert_random(rng):
+    """At most eight passes through layers: each of these wide draws amplifies rounding, and after twenty of them PyTorch in float32 is off by 6e-5."""
     layers = int(rng.integers(1, 9))
     groups = int(rng.integers(1, layers + 1))
     return {
-        "num_hidden_layers": layers, "num_hidden_groups": groups, "inner_group_num": int(rng.integers(1, layers // groups + 1)),
+        "num_hidden_layers": layers, "num_hidden_groups": groups, "inner_group_num": int(rng.integers(1, min(layers // groups, 8 // layers) + 1)),
         "embedding_size": int(rng.integers(2, 90)),
     }  # fmt: skip
 
