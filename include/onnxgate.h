@@ -285,10 +285,12 @@ typedef struct onnxgate_request {
 	bool allow_unknown_keys; /* config keys that are not understood do not make it unknown */
 	bool allow_unexpected;   /* tensors of the checkpoint that nothing uses are no error */
 	bool plain;              /* of a sentence-transformers model only the transformer: last_hidden_state */
+	bool split;              /* of a model of texts and images a file each */
+	bool with_mask;          /* of a model of sound: attention_mask is an input, too */
 } onnxgate_request;
 
 #define ONNXGATE_REQUEST_INIT { sizeof(onnxgate_request), NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL, ONNXGATE_VALIDATE_DEFAULT, false, \
-	false, false, false, false }
+	false, false, false, false, false, false }
 
 /* Each returns its status also in (*out)->error; *out is NULL only when there was no memory for it. */
 ONNXGATE_API onnxgate_status onnxgate_verify(onnxgate *g, const onnxgate_request *q, onnxgate_result **out);

@@ -17,9 +17,16 @@ typedef struct og_file {
 	og_describe_fn describe;
 } og_file;
 
+/* The same model in other files, for who asks: the name is that of the option without its dashes ("split", "with-mask"). */
+typedef struct og_variant {
+	const char *name;
+	const og_file *files;
+} og_variant;
+
 typedef struct og_head {
 	const char *class_name, *task;
 	const og_file *files; /* ends with {0} */
+	const og_variant *variants; /* NULL: none; ends with {0} */
 } og_head;
 
 #define OG_ONE_FILE(fn) (const og_file[]){ { "model.onnx", "model", fn }, { 0 } }
@@ -34,7 +41,8 @@ typedef struct og_arch {
 	const og_head *heads;    /* ends with {0} */
 	const og_ignore *ignore; /* tensors that nothing uses, and why; ends with {0} */
 	const char *const *marks; /* tensors of the base model that tell the family, below the base prefix, the most telling one last; ends with NULL */
-	int64_t (*max_length)(const void *config); /* the longest text, where that is not max_position_embeddings; NULL: it is */
+	/* Where made-up inputs must know more than og_config_facts() reads off the keys that every family spells alike; NULL: they need not. */
+	void (*facts)(const void *config, const char *task, og_input_facts *f);
 	const char *like; /* model_type of a family with the same names of tensors, which is meant when a config does not say; NULL: none */
 	const char *sisters; /* families with the same bare names that number positions from behind the pad token, for a message; NULL: none */
 } og_arch;

@@ -39,10 +39,15 @@ static const og_inert inert[] = { { 0 } };
 
 /* ---- the encoder ---- */
 
-static int64_t max_length(const void *config)
+static int64_t max_length(const mpnet *c)
 {
-	const mpnet *c = config;
 	return c->positions - PAD - 1;
+}
+
+static void facts(const void *config, const char *task, og_input_facts *f)
+{
+	(void)task;
+	f->max_positions = max_length(config);
 }
 
 static og_val layer(og_build *b, const mpnet *c, og_val x, og_val bias)
@@ -148,5 +153,5 @@ static const char *const marks[] = { "embeddings.word_embeddings.weight", "encod
 
 const og_arch og_arch_mpnet = {
 	.model_type = "mpnet", .base_prefix = "mpnet", .revision = 1, .config_size = sizeof(mpnet), .family = &text, .fields = fields,
-	.inert = inert, .heads = heads, .ignore = ignore, .marks = marks, .max_length = max_length,
+	.inert = inert, .heads = heads, .ignore = ignore, .marks = marks, .facts = facts,
 };

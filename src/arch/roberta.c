@@ -11,10 +11,15 @@ static const og_head heads[] = { OG_ROBERTA_HEADS("Roberta") };
 /* ---- the encoder ---- */
 
 /* Relative positions are counted from the first token, whatever it is. */
-int64_t og_roberta_max_length(const void *config)
+static int64_t max_length(const roberta *c)
 {
-	const roberta *c = config;
 	return c->position == OG_ABSOLUTE ? c->positions - c->pad - 1 : c->positions;
+}
+
+void og_roberta_facts(const void *config, const char *task, og_input_facts *f)
+{
+	(void)task;
+	f->max_positions = max_length(config);
 }
 
 static og_val encode(og_build *b, const void *config, og_text_in in)
@@ -24,7 +29,7 @@ static og_val encode(og_build *b, const void *config, og_text_in in)
 	og_val x = OG_NONE, positions = OG_NONE, distances = OG_NONE;
 	if (c->pad >= c->vocab)
 		return og_build_fail(b, ONNXGATE_UNSUPPORTED, "pad_token_id %lld: expected less than vocab_size, %lld", (long long)c->pad, (long long)c->vocab);
-	if (c->pad >= c->positions || og_roberta_max_length(c) < 1)
+	if (c->pad >= c->positions || max_length(c) < 1)
 		return og_build_fail(b, ONNXGATE_UNSUPPORTED, "pad_token_id %lld with max_position_embeddings %lld: expected a row for it, and one behind it "
 			"for a token", (long long)c->pad, (long long)c->positions);
 	OG_SCOPE(b, "roberta") {

@@ -47,11 +47,11 @@ typedef struct roberta {
 extern const og_text og_roberta_text;
 extern const og_ignore og_roberta_ignore[];
 extern const char *const og_roberta_marks[];
-int64_t og_roberta_max_length(const void *config);
+void og_roberta_facts(const void *config, const char *task, og_input_facts *f);
 
 /* What an og_arch of these has in common. */
 #define OG_ROBERTA \
 	.base_prefix = "roberta", .revision = 1, .config_size = sizeof(roberta), .family = &og_roberta_text, .ignore = og_roberta_ignore, \
-	.marks = og_roberta_marks, .max_length = og_roberta_max_length
+	.marks = og_roberta_marks, .facts = og_roberta_facts
 
 #endif

@@ -9,6 +9,7 @@
 #define RUNS 50
 #define WARMUP 5
 #define SEQUENCE 128
+#define SAMPLES 16000 /* of sound: a second at the rate that its models know */
 #define ROWS_MAX 4096u /* of one call: more is a mistake in the request */
 #define SEED 1
 
@@ -123,6 +124,14 @@ static const char *output_dtype(const og_session *s)
 	return n ? og_dtype_name(out[0].dtype) : "?";
 }
 
+static bool takes_sound(const bencher *b)
+{
+	for (size_t i = 0; i < b->nports; i++)
+		if (og_input_is_sound(&b->ports[i]))
+			return true;
+	return false;
+}
+
 og_status og_bench_run(og_runtime *runtime, const og_bench_plan *plan, const og_context *ctx, og_arena *arena, onnxgate_bench_row **rows, size_t *n,
                        og_error *err)
 {
@@ -142,6 +151,8 @@ og_status og_bench_run(og_runtime *runtime, const og_bench_plan *plan, const og_
 	OG_TRY(og_session_open(runtime, plan->path, &(og_session_options){ .intra_threads = plan->threads }, &session, err));
 	b.session = session;
 	b.nports = og_session_inputs(session, &b.ports);
+	if (takes_sound(&b))
+		length = SAMPLES;
 	b.dtype = plan->dtype ? plan->dtype : output_dtype(session);
 	for (size_t k = 0; k < nl; k++)
 		for (size_t i = 0; i < nb; i++, at++) {

@@ -15,7 +15,7 @@ typedef struct og_bench_plan {
 	const char *hardware, *provider; /* NULL: "cpu", "CPUExecutionProvider" */
 	const int64_t *batch_sizes; /* NULL: 1, 2, 4, 8 */
 	size_t nbatch_sizes;
-	const int64_t *sequence_lengths; /* NULL: 128, or max_positions where that is less */
+	const int64_t *sequence_lengths; /* NULL: 128, or max_positions where that is less; of sound 16,000 samples */
 	size_t nsequence_lengths;
 	int runs, warmup; /* 0: 50, 5 */
 	int threads;      /* 0: the runtime's choice */

@@ -11,8 +11,9 @@
 
 /* ---- batch and padding ---------------------------------------------------------------------------- */
 
-/* Row i alone, with inputs of this shape, against the same row of whole. */
-static og_status compare_row(og_trial *t, const og_run_shape *shape, int64_t batch, int64_t i, const og_array *whole, og_difference *d, og_error *err)
+/* Row i alone, of these rows and with inputs of this shape, against the same row of whole. */
+static og_status compare_row(og_trial *t, const og_run_shape *shape, int which, int64_t rows, int64_t i, const og_array *whole, og_difference *d,
+	og_error *err)
 {
 	og_auto(og_arena) *scratch = og_arena_new();
 	int64_t offset[OG_RANK_MAX];
@@ -23,23 +24,23 @@ static og_status compare_row(og_trial *t, const og_run_shape *shape, int64_t bat
 		return og_fail_nomem(err);
 	OG_TRY(og_check_cancel(t->ctx, err));
 	OG_TRY(og_trial_inputs(t, shape, NULL, scratch, &all, err));
-	OG_TRY(og_inputs_row(all, t->nin, batch, i, scratch, &row, err));
+	OG_TRY(og_inputs_row(all, t->nin, rows, i, scratch, &row, err));
 	OG_TRY(og_session_run(t->session, row, t->nin, scratch, &out, &n, err));
 	for (size_t k = 0; k < t->nout; k++) {
-		if (t->axes[k].batch < 0)
+		if (t->axes[k].rows[which] < 0)
 			continue;
 		memset(offset, 0, sizeof(offset));
-		offset[t->axes[k].batch] = i;
+		offset[t->axes[k].rows[which]] = i;
 		OG_TRY(og_compare(&whole[k], &out[k], offset, &d[k], err));
 	}
 	return OG_OK;
 }
 
 /* The rows of one output must fit side by side: without a batch axis nothing can be compared. */
-static bool has_batch_axis(const og_trial *t)
+static bool has_rows(const og_trial *t, int which)
 {
 	for (size_t k = 0; k < t->nout; k++)
-		if (t->axes[k].batch >= 0)
+		if (t->axes[k].rows[which] >= 0)
 			return true;
 	return false;
 }
@@ -58,63 +59,79 @@ og_status og_check_batch(og_trial *t, og_error *err)
 
 	if (!d)
 		return og_fail_nomem(err);
-	if (!t->batch_varies)
+	if (!t->rows_vary[OG_ROWS_BATCH] && !t->rows_vary[OG_ROWS_TEXTS])
 		return OG_OK;
-	if (!has_batch_axis(t))
-		return no_batch_axis(t, "runtime.batch");
-	for (size_t c = 0; c < t->ncases; c++)
-		for (int64_t i = 0; t->cases[c].batch > 1 && i < t->cases[c].batch; i++, items++)
-			OG_TRY(compare_row(t, &t->cases[c].shape, t->cases[c].batch, i, t->cases[c].out, d, err));
+	for (int w = 0; w < OG_ROWS; w++) {
+		if (t->rows_vary[w] && !has_rows(t, w))
+			return no_batch_axis(t, "runtime.batch");
+		for (size_t c = 0; t->rows_vary[w] && c < t->ncases; c++)
+			for (int64_t i = 0, n = t->cases[c].rows[w]; n > 1 && i < n; i++, items++)
+				OG_TRY(compare_row(t, &t->cases[c].shape, w, n, i, t->cases[c].out, d, err));
+	}
 	snprintf(what, sizeof(what), "%d items of batches against the same run alone", items);
 	og_trial_row(t, "runtime.batch", d, what);
 	return OG_OK;
 }
 
 /* One case with random paddings: row 0 of a batch has none (it was compared with itself alone, unpadded, in og_check_batch), the others
- * at least one position, at most all but one. */
-static og_status pad_case(og_trial *t, const og_case *c, og_difference *d, int *padded, og_error *err)
+ * at least one position, at most all but the shortest sequence. */
+static og_status pad_case(og_trial *t, const og_case *c, int which, og_difference *d, int *padded, og_error *err)
 {
 	og_auto(og_arena) *scratch = og_arena_new();
-	int64_t *pad = scratch ? og_arena_array(scratch, (size_t)c->batch, sizeof(*pad)) : NULL;
+	int64_t rows = c->rows[which], *pad = scratch ? og_arena_array(scratch, (size_t)rows, sizeof(*pad)) : NULL;
 	og_random r = { 7 };
 	og_array *in = NULL, *out = NULL;
 	size_t n = 0;
 
 	if (!pad)
 		return og_fail_nomem(err);
-	for (int64_t i = c->batch > 1; i < c->batch; i++) {
-		pad[i] = 1 + (int64_t)og_random_below(&r, (uint64_t)c->sequence - 1);
+	for (int64_t i = rows > 1; i < rows; i++) {
+		pad[i] = 1 + (int64_t)og_random_below(&r, (uint64_t)(c->sequence - t->least));
 		*padded += (int)pad[i];
 	}
 	OG_TRY(og_trial_inputs(t, &c->shape, pad, scratch, &in, err));
 	OG_TRY(og_session_run(t->session, in, t->nin, scratch, &out, &n, err));
-	for (int64_t i = c->batch > 1; i < c->batch; i++) {
+	for (int64_t i = rows > 1; i < rows; i++) {
 		og_run_shape alone = c->shape;
 		alone.sequence = c->sequence - pad[i];
-		OG_TRY(compare_row(t, &alone, c->batch, i, out, d, err));
+		OG_TRY(compare_row(t, &alone, which, rows, i, out, d, err));
 	}
 	return OG_OK;
+}
+
+/* Whose rows attention_mask has, of a file where it masks what a sequence of input holds; -1: there is no such thing. */
+static int masked_rows(const og_trial *t)
+{
+	int which = -1;
+	bool sequence = false;
+
+	for (size_t i = 0; i < t->nin; i++) {
+		if (og_streq(t->in[i].name, "attention_mask"))
+			which = og_input_counts_texts(&t->in[i]) ? OG_ROWS_TEXTS : OG_ROWS_BATCH;
+		sequence |= og_streq(t->in[i].name, "input_ids") || og_input_is_sound(&t->in[i]);
+	}
+	return sequence && which >= 0 && t->rows_vary[which] && t->sequence_varies ? which : -1;
 }
 
 og_status og_check_padding(og_trial *t, og_error *err)
 {
 	og_difference *d = og_arena_array(t->arena, t->nout + 1, sizeof(*d));
+	int padded = 0, cases = 0, which = masked_rows(t);
 	char what[160];
-	int padded = 0, cases = 0;
 
 	if (!d)
 		return og_fail_nomem(err);
-	if (!t->batch_varies || !t->sequence_varies || !og_trial_input(t, "attention_mask") || !og_trial_input(t, "input_ids"))
+	if (which < 0)
 		return OG_OK;
-	if (!has_batch_axis(t))
+	if (!has_rows(t, which))
 		return no_batch_axis(t, "runtime.padding");
 	for (size_t c = 0; c < t->ncases; c++) {
-		if (t->cases[c].sequence < 2)
+		if (t->cases[c].sequence <= t->least)
 			continue;
-		OG_TRY(pad_case(t, &t->cases[c], d, &padded, err));
+		OG_TRY(pad_case(t, &t->cases[c], which, d, &padded, err));
 		cases++;
 	}
-	snprintf(what, sizeof(what), "%d random ids under attention_mask 0 in %d batches against the rows without them", padded, cases);
+	snprintf(what, sizeof(what), "%d random values under attention_mask 0 in %d batches against the rows without them", padded, cases);
 	if (cases)
 		og_trial_row(t, "runtime.padding", d, what);
 	return OG_OK;

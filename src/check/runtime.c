@@ -20,6 +20,8 @@
 
 #define LONG_SEQUENCE 7
 #define LONG_PAST 5
+#define SAMPLES_LEAST 640 /* of sound, when the config does not say: 40 ms, more than most files need for a frame */
+#define FRAMES 5
 
 static const char *const row_names[] = { "runtime.load", "runtime.shapes", "runtime.finite", "runtime.batch", "runtime.padding" };
 
@@ -32,14 +34,6 @@ og_status og_trial_inputs(const og_trial *t, const og_run_shape *shape, const in
 
 	OG_TRY(og_inputs_bind(t->in, t->nin, shape, arena, &b, &nb, err));
 	return og_inputs_make(t->in, t->nin, b, nb, t->facts, pad, 1, arena, in, err);
-}
-
-bool og_trial_input(const og_trial *t, const char *name)
-{
-	for (size_t i = 0; i < t->nin; i++)
-		if (og_streq(t->in[i].name, name))
-			return true;
-	return false;
 }
 
 void og_trial_row(og_trial *t, const char *name, const og_difference *d, const char *what)
@@ -80,15 +74,16 @@ static og_status as_row(og_checks *c, const char *name, og_status st, const og_e
 /* The sizes that the inputs really have: a dim may be a number. */
 static void read_sizes(const og_trial *t, og_case *c)
 {
-	c->batch = c->sequence = -1;
+	c->rows[OG_ROWS_BATCH] = c->rows[OG_ROWS_TEXTS] = c->sequence = -1;
 	for (size_t i = 0; i < t->nin; i++) {
 		const og_array *a = &c->in[i];
 		og_input_kind kind = og_input_kind_of(a->name);
 		if (kind == OG_INPUT_BRANCH || !a->rank)
 			continue;
-		if (c->batch < 0)
-			c->batch = a->dims[0];
-		if (c->sequence < 0 && kind == OG_INPUT_IDS)
+		int64_t *rows = &c->rows[og_input_counts_texts(&t->in[i]) ? OG_ROWS_TEXTS : OG_ROWS_BATCH];
+		if (*rows < 0)
+			*rows = a->dims[0];
+		if (c->sequence < 0 && (kind == OG_INPUT_IDS || og_input_is_sound(&t->in[i])))
 			c->sequence = a->dims[a->rank - 1];
 		if (c->sequence < 0 && og_streq(a->name, "inputs_embeds") && a->rank == 3)
 			c->sequence = a->dims[1];
@@ -110,14 +105,36 @@ static og_status label_case(const og_trial *t, og_case *c, og_error *err)
 	return c->label ? OG_OK : og_fail_nomem(err);
 }
 
+static bool takes_sound(const og_trial *t)
+{
+	for (size_t i = 0; i < t->nin; i++)
+		if (og_input_is_sound(&t->in[i]))
+			return true;
+	return false;
+}
+
+/* One frame, two, and several with samples left over. */
+static void sound_lengths(og_trial *t, int64_t lengths[OG_CASES_MAX])
+{
+	og_sound_facts f = t->facts && t->facts->sound.least ? t->facts->sound : (og_sound_facts){ SAMPLES_LEAST, SAMPLES_LEAST };
+	t->least = lengths[0] = f.least;
+	lengths[1] = f.least + f.step;
+	lengths[2] = f.least + FRAMES * f.step + f.step / 2;
+}
+
 static og_status make_cases(og_trial *t, og_error *err)
 {
 	int64_t room = t->facts && t->facts->max_positions > 0 ? t->facts->max_positions : LONG_SEQUENCE + LONG_PAST;
 	int64_t past = room > 2 * LONG_PAST ? LONG_PAST : 0, lng = room - past < LONG_SEQUENCE ? room - past : LONG_SEQUENCE;
+	int64_t lengths[OG_CASES_MAX] = { 1, lng < 2 ? lng : 2, lng };
+
+	t->least = 1;
+	if (takes_sound(t))
+		sound_lengths(t, lengths);
 	const og_run_shape shapes[OG_CASES_MAX] = {
-		{ .batch = 2, .sequence = 1, .choices = 3, .past = 0, .encoder_sequence = 2 },
-		{ .batch = 1, .sequence = lng < 2 ? lng : 2, .choices = 1, .past = past ? 3 : 0, .encoder_sequence = 1 },
-		{ .batch = 3, .sequence = lng, .choices = 2, .past = past, .encoder_sequence = 7 },
+		{ .batch = 2, .texts = 1, .sequence = lengths[0], .choices = 3, .past = 0, .encoder_sequence = 2 },
+		{ .batch = 1, .texts = 3, .sequence = lengths[1], .choices = 1, .past = past ? 3 : 0, .encoder_sequence = 1 },
+		{ .batch = 3, .texts = 2, .sequence = lengths[2], .choices = 2, .past = past, .encoder_sequence = 7 },
 	};
 
 	for (size_t i = 0; i < OG_CASES_MAX; i++) {
@@ -134,7 +151,8 @@ static og_status make_cases(og_trial *t, og_error *err)
 			break;
 	}
 	for (size_t i = 1; i < t->ncases; i++) {
-		t->batch_varies |= t->cases[i].batch != t->cases[0].batch;
+		for (int w = 0; w < OG_ROWS; w++)
+			t->rows_vary[w] |= t->cases[i].rows[w] != t->cases[0].rows[w];
 		t->sequence_varies |= t->cases[i].sequence != t->cases[0].sequence;
 	}
 	return OG_OK;
@@ -157,23 +175,31 @@ static og_status run_cases(og_trial *t, og_error *err)
 	return OG_OK;
 }
 
-/* An axis is the batch when it had the batch's size in every case, and so for the sequence. */
+static bool always_rows(const og_trial *t, size_t i, int axis, int which)
+{
+	bool all = t->rows_vary[which];
+	for (size_t c = 0; c < t->ncases; c++)
+		all = all && axis < t->cases[c].out[i].rank && t->cases[c].out[i].dims[axis] == t->cases[c].rows[which];
+	return all;
+}
+
+/* An axis is the batch when it had the batch's size in every case, and so for the texts and the sequence. */
 static og_status find_axes(og_trial *t, og_error *err)
 {
 	t->axes = og_arena_array(t->arena, t->nout + 1, sizeof(*t->axes));
 	if (!t->axes)
 		return og_fail_nomem(err);
 	for (size_t i = 0; i < t->nout; i++) {
-		t->axes[i] = (og_axes){ -1, -1 };
+		t->axes[i] = (og_axes){ .rows = { -1, -1 }, .sequence = -1 };
 		for (int k = t->out[i].rank - 1; k >= 0; k--) {
-			bool batch = t->batch_varies, sequence = t->sequence_varies;
+			bool sequence = t->sequence_varies;
 			for (size_t c = 0; c < t->ncases; c++) {
 				const og_array *a = &t->cases[c].out[i];
-				batch &= k < a->rank && a->dims[k] == t->cases[c].batch;
 				sequence &= k < a->rank && a->dims[k] == t->cases[c].sequence;
 			}
-			if (batch)
-				t->axes[i].batch = k;
+			for (int w = 0; w < OG_ROWS; w++)
+				if (always_rows(t, i, k, w))
+					t->axes[i].rows[w] = k;
 			if (sequence)
 				t->axes[i].sequence = k;
 		}

@@ -9,9 +9,12 @@
 
 #define OG_CASES_MAX 3
 
+/* What the rows of an input are: most files have one batch; one of texts and images has a number of each. */
+enum { OG_ROWS_BATCH, OG_ROWS_TEXTS, OG_ROWS };
+
 typedef struct og_case {
 	og_run_shape shape; /* asked for */
-	int64_t batch, sequence; /* as the inputs have them; -1: they have none */
+	int64_t rows[OG_ROWS], sequence; /* as the inputs have them; -1: they have none */
 	og_binding *bindings;
 	size_t nbindings;
 	char *label; /* "batch_size 2, sequence_length 1" */
@@ -19,7 +22,7 @@ typedef struct og_case {
 } og_case;
 
 typedef struct og_axes { /* of one output; -1: none */
-	int batch, sequence;
+	int rows[OG_ROWS], sequence;
 } og_axes;
 
 typedef struct og_trial {
@@ -33,7 +36,8 @@ typedef struct og_trial {
 	og_case cases[OG_CASES_MAX];
 	size_t ncases;
 	og_axes *axes; /* nout */
-	bool batch_varies, sequence_varies;
+	bool rows_vary[OG_ROWS], sequence_varies;
+	int64_t least; /* the shortest sequence that the file takes */
 	double limit; /* of a difference, relative to the output's scale */
 } og_trial;
 
@@ -51,7 +55,6 @@ double og_difference_limit(const og_port *out, size_t n);
 og_status og_trial_inputs(const og_trial *t, const og_run_shape *shape, const int64_t *pad, og_arena *arena, og_array **in, og_error *err) OG_MUST;
 /* A row named name that passes where the worst of the differences is within the limit. */
 void og_trial_row(og_trial *t, const char *name, const og_difference *d, const char *what);
-bool og_trial_input(const og_trial *t, const char *name); /* it has this input */
 
 /* Each adds one row, or none where the file has nothing that it speaks of. */
 og_status og_check_batch(og_trial *t, og_error *err) OG_MUST;

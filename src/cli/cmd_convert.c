@@ -15,6 +15,8 @@ static const opt_row options[] = {
 	{ "digest", 0, OPT_CHOICE, OPT_AT(q.digest), "sha256|none", "digest of what is written (default sha256)" },
 	{ "force", 0, OPT_FLAG, OPT_AT(q.force), NULL, "replace the output folder when it is there" },
 	{ "plain", 0, OPT_FLAG, OPT_AT(q.plain), NULL, "of a sentence-transformers model only the transformer: last_hidden_state" },
+	{ "split", 0, OPT_FLAG, OPT_AT(q.split), NULL, "of a model of texts and images a file each: text_model.onnx, vision_model.onnx" },
+	{ "with-mask", 0, OPT_FLAG, OPT_AT(q.with_mask), NULL, "of a model of sound: an input attention_mask, for clips of unequal length in a batch" },
 	{ "allow-unknown", 0, OPT_FLAG, OPT_AT(q.allow_unknown), NULL, "accept what could not be proved" },
 	{ "allow-unknown-keys", 0, OPT_FLAG, OPT_AT(q.allow_unknown_keys), NULL, "accept keys of config.json that are not understood" },
 	{ "allow-unexpected", 0, OPT_FLAG, OPT_AT(q.allow_unexpected), NULL, "accept tensors of the checkpoint that nothing uses" },

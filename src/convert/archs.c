@@ -8,6 +8,24 @@
 
 #include <stdio.h>
 
+static const char *names_of(const og_file *files, char *out, size_t cap)
+{
+	size_t n = 0;
+	for (const og_file *f = files; f->name && n < cap; f++)
+		n += (size_t)snprintf(out + n, cap - n, "%s%s", n ? ", " : "", f->name);
+	return out;
+}
+
+/* "--split: text_model.onnx, vision_model.onnx" */
+static const char *variants_of(const og_variant *v, char *out, size_t cap)
+{
+	char names[256];
+	size_t n = 0;
+	for (out[0] = 0; v && v->name && n < cap; v++)
+		n += (size_t)snprintf(out + n, cap - n, "%s--%s: %s", n ? "; " : "", v->name, names_of(v->files, names, sizeof(names)));
+	return out;
+}
+
 static og_status list_heads(const char *model_type, onnxgate_table *t, og_error *err)
 {
 	size_t n;
@@ -16,10 +34,9 @@ static og_status list_heads(const char *model_type, onnxgate_table *t, og_error 
 		if (model_type && !og_streq(all[i]->model_type, model_type))
 			continue;
 		for (const og_head *h = all[i]->heads; h->class_name; h++) {
-			char files[256] = "";
-			for (const og_file *f = h->files; f->name; f++)
-				snprintf(files + strlen(files), sizeof(files) - strlen(files), "%s%s", files[0] ? ", " : "", f->name);
-			OG_TRY(og_table_row(t, (const char *const[]){ all[i]->model_type, h->task, h->class_name, files }, err));
+			char files[256], variants[512];
+			OG_TRY(og_table_row(t, (const char *const[]){ all[i]->model_type, h->task, h->class_name, names_of(h->files, files, sizeof(files)),
+				variants_of(h->variants, variants, sizeof(variants)) }, err));
 		}
 	}
 	return OG_OK;
@@ -50,7 +67,7 @@ static og_status list_tensors(const char *config, const char *model_type, const 
 
 og_status og_convert_archs(const char *model_type, const char *config, const char *task, onnxgate_table **out, og_error *err)
 {
-	static const char *const head_columns[] = { "model_type", "task", "class", "files" }, *const tensor_columns[] = { "tensor", "shape", "task" };
+	static const char *const head_columns[] = { "model_type", "task", "class", "files", "on_request" }, *const tensor_columns[] = { "tensor", "shape", "task" };
 	if (model_type && !og_arch_find(model_type)) {
 		og_status s = og_fail(err, ONNXGATE_UNSUPPORTED, "architecture %.60s is not done", model_type);
 		og_error_hint(err, "onnxgate archs lists what is done");

@@ -15,6 +15,7 @@ typedef struct og_convert_options {
 	bool digest;                                              /* SHA-256 of what is written, beside the writing */
 	bool allow_unexpected;
 	bool plain; /* of a sentence-transformers model the transformer alone */
+	const char *variant; /* "split", "with-mask": other files than the class's own; NULL: those */
 	const onnxgate_pair *provenance; /* metadata_props of the files: repo id, commit, source digests, licence; sorted by key */
 	size_t nprovenance;
 } og_convert_options;
@@ -23,10 +24,10 @@ typedef struct og_convert_options {
 typedef struct og_plan {
 	const char *model_type, *architecture; /* config's model_type; the class name, e.g. "BertForMaskedLM" */
 	const char *task, *task_reason, *dtype, *layout;
+	const char *variant; /* as asked; NULL: none */
 	int opset, revision;          /* revision: the architecture's, part of the cache key */
 	const char *main_file;        /* "model.onnx", "onnx/model.onnx"; NULL: the task has several */
-	int64_t vocab_size, type_vocab_size, max_positions, pad_token_id; /* for made-up inputs */
-	og_image_facts image;
+	og_input_facts facts;         /* for made-up inputs */
 	const char **unknown_keys;    /* of the config: not understood */
 	size_t nunknown_keys;
 	const char **notes;
@@ -41,8 +42,8 @@ og_status og_convert_needs_names(const char *dir, const og_convert_options *o, b
 /* UNSUPPORTED (architecture, task, dtype, config value), FORMAT (config.json), NOT_FOUND (no config.json). All in arena. */
 og_status og_convert_plan(const char *dir, const og_convert_options *o, og_arena *arena, og_plan **out, og_error *err) OG_MUST;
 
-/* The longest text that a model of this config.json takes; 0: it does not say. */
-int64_t og_convert_max_length(const og_json *doc);
+/* What made-up inputs for a model of this config.json need to be like; also where it could not be converted. */
+og_input_facts og_convert_facts(const og_json *doc);
 
 /* Of the files of a repository, those that a conversion wants beside the weights: config, tokenizer, preprocessor, licence, README. */
 bool og_convert_wants(const char *name);

@@ -11,6 +11,7 @@
 typedef struct og_plan_inner {
 	const og_arch *arch;
 	const og_head *head;
+	const og_file *files; /* the head's, or those of the variant that was asked for; ends with {0} */
 	void *config; /* the architecture's struct */
 	og_said_labels labels; /* by config.json; the struct has the number that counts */
 	const char *type_from; /* what named the architecture, to go before its name */

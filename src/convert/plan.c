@@ -26,31 +26,26 @@ static og_status check_options(const og_convert_options *o, og_plan *p, og_error
 	return OG_OK;
 }
 
-static int64_t max_length(const og_json *doc, const og_arch *arch, const void *config)
+/* The class's own files, or the others that were asked for. */
+static og_status choose_files(const char *variant, const char *model_type, og_plan_inner *in, og_error *err)
 {
-	return arch->max_length ? arch->max_length(config) : og_json_i64(doc, "max_position_embeddings", 0);
+	in->files = in->head->files;
+	if (!variant)
+		return OG_OK;
+	for (const og_variant *v = in->head->variants; v && v->name; v++) {
+		in->files = v->files;
+		if (og_streq(v->name, variant))
+			return OG_OK;
+	}
+	return og_fail(err, ONNXGATE_UNSUPPORTED, "--%s: %s of %s has no such files", variant, in->head->class_name, model_type);
 }
 
-int64_t og_convert_max_length(const og_json *doc)
+og_input_facts og_convert_facts(const og_json *doc)
 {
-	const og_arch *arch = og_arch_find(og_json_str(doc, "model_type", ""));
 	og_auto(og_arena) *arena = og_arena_new();
-	void *config = arena && arch ? og_arena_alloc(arena, arch->config_size) : NULL;
-	og_unknown_keys unknown;
-	if (config && og_config_read(doc, arch->fields, arch->inert, config, arena, &unknown, NULL) == OG_OK)
-		return max_length(doc, arch, config);
-	return og_json_i64(doc, "max_position_embeddings", 0);
-}
-
-/* Facts for made-up inputs, from keys that every family spells alike. */
-static void note_facts(const og_json *doc, og_plan *p)
-{
-	const og_plan_inner *in = p->inner;
-	p->vocab_size = og_json_i64(doc, "vocab_size", 0);
-	p->type_vocab_size = og_json_i64(doc, "type_vocab_size", 0);
-	p->max_positions = max_length(doc, in->arch, in->config);
-	p->pad_token_id = og_json_i64(doc, "pad_token_id", -1);
-	p->image = og_config_image(doc);
+	og_plan *p;
+	bool planned = arena && og_plan_make(doc, false, NULL, &(og_convert_options){ 0 }, arena, &p, NULL) == OG_OK;
+	return planned ? p->facts : og_config_facts(doc);
 }
 
 /* A task that was asked for and that no class speaks for or against: the weights decide, which are checked when they are read. */
@@ -94,11 +89,15 @@ og_status og_plan_make(const og_json *doc, bool sentence_transformers, const og_
 	OG_TRY(note_task(p, arena, err));
 	p->architecture = p->architecture ? p->architecture : in->head->class_name;
 	p->revision = in->arch->revision;
-	const og_file *f = in->head->files;
+	p->variant = o->variant;
+	OG_TRY(choose_files(o->variant, p->model_type, in, err));
+	const og_file *f = in->files;
 	p->main_file = f[1].name ? NULL : og_arena_printf(arena, "%s%s", og_streq(p->layout, "transformersjs") ? "onnx/" : "", f[0].name);
 	if (!f[1].name && !p->main_file)
 		return og_fail_nomem(err);
-	note_facts(doc, p);
+	p->facts = og_config_facts(doc);
+	if (in->arch->facts)
+		in->arch->facts(in->config, p->task, &p->facts);
 	*out = p;
 	return OG_OK;
 }
@@ -121,7 +120,7 @@ static og_status add_modules(const char *dir, og_plan *p, og_arena *arena, og_er
 	const og_plan_inner *in = p->inner;
 	if (!og_streq(in->head->task, OG_TASK_FEATURES))
 		return OG_OK;
-	if (in->head->files[0].describe != og_text_features) {
+	if (in->files[0].describe != og_text_features) {
 		og_status s = og_fail(err, ONNXGATE_UNSUPPORTED, "modules.json: modules on %s are not done", p->model_type);
 		og_error_hint(err, "--plain converts %s alone", p->model_type);
 		return s;

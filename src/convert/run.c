@@ -28,7 +28,7 @@ og_status og_describe_files(const og_plan *p, og_ledger *ledger, og_arena *arena
 	*models = NULL;
 	*n = 0;
 	OG_TRY(og_modules_ledgers(in, arena, err));
-	for (const og_file *f = in->head->files; f->name; f++) {
+	for (const og_file *f = in->files; f->name; f++) {
 		og_build *b;
 		og_model *m;
 		OG_TRY(og_build_new(arena, ledger, &b, err));
@@ -125,7 +125,7 @@ static og_status read_back(run *r, og_model *const *models, size_t n)
 	const char *first = NULL;
 	const og_plan_inner *in = r->plan->inner;
 	for (size_t i = 0; i < n; i++) {
-		og_autofree char *path = og_path_join3(r->out_dir, folder_prefix(r->plan), in->head->files[i].name);
+		og_autofree char *path = og_path_join3(r->out_dir, folder_prefix(r->plan), in->files[i].name);
 		OG_TRY(path ? og_read_back(models[i], path, r->ctx, &positions, &mismatches, &first, r->arena, r->err) : og_fail_nomem(r->err));
 	}
 	unsigned long long all = positions, wrong = mismatches;
@@ -240,7 +240,7 @@ static og_status convert(run *r, og_checkpoint *c, onnxgate_level level)
 		if (in->modules[i].checkpoint)
 			OG_TRY(og_checkpoint_check(in->modules[i].checkpoint, r->ctx, r->err));
 	for (size_t i = 0; i < n; i++)
-		OG_TRY(emit_one(r, models[i], &in->head->files[i]));
+		OG_TRY(emit_one(r, models[i], &in->files[i]));
 	OG_TRY(og_checkpoint_unchanged(c, r->err)); /* else what was checked is not what was written */
 	OG_TRY(copy_companions(r));
 	r->out->describe_ms = described - begin;

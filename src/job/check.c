@@ -59,22 +59,15 @@ static og_status find_files(found *f, const char *path, og_error *err)
 
 og_input_facts og_facts_near(const char *path)
 {
-	og_input_facts facts = { .pad_token_id = -1 };
 	og_autofree char *dir = og_dir_exists(path) ? og_strdup(path) : og_path_dir(path);
 	const char *const places[] = { "config.json", "../config.json" };
 	for (size_t i = 0; dir && i < OG_COUNT(places); i++) {
 		og_auto(og_json) *j = NULL;
 		og_autofree char *config = og_path_join(dir, places[i]);
-		if (!config || !og_file_exists(config) || og_json_read(config, OG_CONFIG_BYTES_MAX, &j, NULL) != OG_OK)
-			continue;
-		facts.vocab_size = og_json_i64(j, "vocab_size", 0);
-		facts.type_vocab_size = og_json_i64(j, "type_vocab_size", 0);
-		facts.max_positions = og_convert_max_length(j);
-		facts.pad_token_id = og_json_i64(j, "pad_token_id", -1);
-		facts.image = og_config_image(j);
-		break;
+		if (config && og_file_exists(config) && og_json_read(config, OG_CONFIG_BYTES_MAX, &j, NULL) == OG_OK)
+			return og_convert_facts(j);
 	}
-	return facts;
+	return OG_INPUT_FACTS_NONE;
 }
 
 static og_status check(onnxgate *g, og_result *r, const onnxgate_request *q, og_arena *arena, og_error *err)

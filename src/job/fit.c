@@ -20,7 +20,9 @@ static const struct fit_row {
 	const char *input;
 	size_t input_rank;
 	fit_width width;
+	const char *beside; /* another input that there must be; NULL: none */
 } rows[] = {
+	{ "feature-extraction", { "text_embeds", "image_embeds" }, NULL, 2, "pixel_values", 4, ANY, "input_ids" },
 	{ "feature-extraction", { "last_hidden_state" }, "token_embeddings", 3, "input_ids", 2, ANY },
 	{ "feature-extraction", { "last_hidden_state" }, NULL, 3, "pixel_values", 4, ANY },
 	{ "fill-mask", { "logits" }, NULL, 3, "input_ids", 2, VOCABULARY },
@@ -30,6 +32,12 @@ static const struct fit_row {
 	{ "multiple-choice", { "logits" }, NULL, 2, "input_ids", 3, ANY },
 	{ "image-classification", { "logits" }, NULL, 2, "pixel_values", 4, ANY },
 	{ "masked-im", { "reconstruction" }, NULL, 4, "pixel_values", 4, ANY },
+	{ "zero-shot-image-classification", { "logits_per_image" }, NULL, 2, "pixel_values", 4, ANY, "input_ids" },
+	{ "feature-extraction", { "last_hidden_state" }, NULL, 3, "input_values", 2, ANY },
+	{ "automatic-speech-recognition", { "logits" }, NULL, 3, "input_values", 2, VOCABULARY },
+	{ "audio-classification", { "logits" }, NULL, 2, "input_values", 2, ANY },
+	{ "audio-frame-classification", { "logits" }, NULL, 3, "input_values", 2, ANY },
+	{ "audio-xvector", { "logits", "embeddings" }, NULL, 2, "input_values", 2, ANY },
 };
 
 static og_status add_data(const og_onnx_tensor *t, og_arena *arena, og_fit_facts *out, size_t *cap, og_error *err)
@@ -96,6 +104,8 @@ static const char *misfit(const og_onnx_graph *g, const struct fit_row *row, con
 	const og_onnx_value *in = find(g->inputs, g->ninputs, row->input);
 	if (!in)
 		return og_arena_printf(a, "expected an input %s, found %zu others", row->input, g->ninputs);
+	if (row->beside && !find(g->inputs, g->ninputs, row->beside))
+		return og_arena_printf(a, "expected an input %s, found %zu others", row->beside, g->ninputs);
 	if (!has_rank(in, row->input_rank))
 		return og_arena_printf(a, "input %s: expected rank %zu, found %zu", row->input, row->input_rank, in->type->rank);
 	return NULL;
@@ -107,9 +117,10 @@ static const struct fit_row *row_of(const char *task, const og_onnx_graph *g)
 	for (size_t i = 0; i < OG_COUNT(rows); i++) {
 		if (!og_streq(rows[i].task, task))
 			continue;
-		if (g && find(g->inputs, g->ninputs, rows[i].input))
+		if (g && find(g->inputs, g->ninputs, rows[i].input) && (!rows[i].beside || find(g->inputs, g->ninputs, rows[i].beside)))
 			return &rows[i];
-		first = first ? first : &rows[i];
+		if (!first || (first->beside && !rows[i].beside))
+			first = &rows[i];
 	}
 	return first;
 }

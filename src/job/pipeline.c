@@ -65,6 +65,8 @@ og_status og_run_begin(og_run *run, onnxgate *g, const onnxgate_request *q, og_r
 		og_fail(err, ONNXGATE_INVALID, "validation level reference: expected none, structure or runtime: no reference is given with this call");
 		return ONNXGATE_INVALID;
 	}
+	if (q->split && q->with_mask)
+		return og_fail(err, ONNXGATE_INVALID, "split and with-mask: expected at most one, no model has files of both kinds");
 	if (q->dtype && named && !og_streq(q->dtype, named)) {
 		og_fail(err, ONNXGATE_INVALID, "file %s asks for %s by its name, but the dtype asked for is %s", run->file, named, q->dtype);
 		og_error_hint(err, "leave out one of --file and --dtype");
@@ -78,7 +80,8 @@ og_status og_run_begin(og_run *run, onnxgate *g, const onnxgate_request *q, og_r
 		                                 .opset = q->opset,
 		                                 .digest = !og_streq(q->digest, "none"),
 		                                 .allow_unexpected = q->allow_unexpected,
-		                                 .plain = q->plain };
+		                                 .plain = q->plain,
+		                                 .variant = q->split ? "split" : q->with_mask ? "with-mask" : NULL };
 	og_checks_init(&run->checks, arena);
 	return OG_OK;
 }
@@ -129,7 +132,7 @@ og_status og_run_plan_conversion(og_run *run, og_error *err)
 og_input_facts og_run_facts(const og_run *run)
 {
 	const og_plan *p = run->plan;
-	return p ? (og_input_facts){ p->vocab_size, p->type_vocab_size, p->max_positions, p->pad_token_id, p->image } : (og_input_facts){ .pad_token_id = -1 };
+	return p ? p->facts : OG_INPUT_FACTS_NONE;
 }
 
 void og_run_describe(og_run *run)

@@ -101,7 +101,7 @@ static og_status judge_onnx(og_run *run, const char *model, const char *path, co
 	/* MISMATCH: the model type is not the one that was asked for. */
 	if (planned == ONNXGATE_CANCELLED || planned == ONNXGATE_NOMEM || planned == ONNXGATE_MISMATCH)
 		return og_run_plan(run, err);
-	og_fit_wish w = { .task = run->plan ? run->plan->task : run->q->task, .opset = run->q->opset, .vocab_size = run->plan ? run->plan->vocab_size : 0,
+	og_fit_wish w = { .task = run->plan ? run->plan->task : run->q->task, .opset = run->q->opset, .vocab_size = run->plan ? run->plan->facts.vocab_size : 0,
 		              .plain = run->q->plain };
 	og_validation v = { .paths = &path, .npaths = 1, .facts = og_run_facts(run), .level = run->level };
 	OG_TRY(og_fit_check(facts, &w, &run->checks, err));
@@ -117,6 +117,10 @@ og_status og_arrow_published(og_run *run, og_error *err)
 	const char *looked_for = NULL, *path = NULL;
 	const char *name = find_name(run, &looked_for);
 	og_fit_facts facts = { 0 };
+	if (run->convert.variant) {
+		run->skipped = og_arena_printf(run->arena, "--%s asks for files that are made here", run->convert.variant);
+		return run->skipped ? OG_OK : og_fail_nomem(err);
+	}
 	if (!name) {
 		run->skipped = og_arena_printf(run->arena, "%s: not among the %zu files", looked_for ? looked_for : run->file, run->origin->nnames);
 		return OG_OK;

@@ -199,27 +199,27 @@ static void read_dim(reader *r, const og_field *f, og_json *v)
 		store_whole(r, f, k);
 }
 
-static bool side_of(const og_json *v, int64_t *out)
+bool og_config_side(const og_json *v, int64_t *out)
 {
 	*out = json_object_is_type(v, json_type_int) ? json_object_get_int64(v) : 0;
 	return *out >= 1 && *out <= OG_DIM_MAX;
 }
 
-/* A number, or a list of two. */
-static bool size_of(const og_json *v, og_size *out)
+bool og_config_size(const og_json *v, og_size *out)
 {
 	if (!json_object_is_type(v, json_type_array)) {
-		bool fits = side_of(v, &out->height);
+		bool fits = og_config_side(v, &out->height);
 		out->width = out->height;
 		return fits;
 	}
-	return json_object_array_length(v) == 2 && side_of(json_object_array_get_idx(v, 0), &out->height) && side_of(json_object_array_get_idx(v, 1), &out->width);
+	return json_object_array_length(v) == 2 && og_config_side(json_object_array_get_idx(v, 0), &out->height) &&
+		og_config_side(json_object_array_get_idx(v, 1), &out->width);
 }
 
 static void read_size(reader *r, const og_field *f, og_json *v)
 {
 	og_size s;
-	if (!size_of(v, &s))
+	if (!og_config_size(v, &s))
 		fault(r, ONNXGATE_FORMAT, "%s: expected a whole number or [height, width], each 1 to %lld, found %.60s", f->key, (long long)OG_DIM_MAX, found(v));
 	else
 		memcpy(r->out + f->at, &s, sizeof(s));
@@ -420,23 +420,6 @@ og_said_labels og_config_said_labels(const og_json *doc)
 	if (n && json_object_is_type(n, json_type_int))
 		s.num_labels = json_object_get_int64(n);
 	return s;
-}
-
-og_image_facts og_config_image(const og_json *doc)
-{
-	og_json *sub = og_json_get(doc, "vision_config");
-	const og_json *from = sub && json_object_is_type(sub, json_type_object) ? sub : doc;
-	og_image_facts f = { 0 };
-	og_size image, patch;
-	if (size_of(og_json_get(from, "image_size"), &image)) {
-		f.height = image.height;
-		f.width = image.width;
-		if (size_of(og_json_get(from, "patch_size"), &patch) && image.height / patch.height <= OG_DIM_MAX / (image.width / patch.width + 1))
-			f.patches = (image.height / patch.height) * (image.width / patch.width);
-	}
-	if (!side_of(og_json_get(from, "num_channels"), &f.channels))
-		f.channels = 0;
-	return f;
 }
 
 const char *og_config_keys_of(const og_field *fields, const void *config, int64_t v, og_arena *arena)

@@ -102,11 +102,27 @@ typedef struct og_said_labels {
 } og_said_labels;
 og_said_labels og_config_said_labels(const og_json *doc);
 
-/* What made-up images need, from keys that every family spells alike, at the top or below vision_config; 0: not said. */
+/* What made-up inputs need, from keys that every family spells alike; 0: not said.  What is about texts stands at the top or below
+ * text_config, what is about images at the top or below vision_config. */
 typedef struct og_image_facts {
 	int64_t channels, height, width, patches;
 } og_image_facts;
-og_image_facts og_config_image(const og_json *doc);
+typedef struct og_sound_facts {
+	int64_t least, step; /* samples that make the first frame that a file can do with, and each further one */
+} og_sound_facts;
+typedef struct og_input_facts {
+	int64_t vocab_size, type_vocab_size;
+	int64_t max_positions; /* the longest text */
+	int64_t pad_token_id;  /* -1: none */
+	int64_t end_token_id;  /* where it stands a text is pooled, so that each needs one and padding none; -1: there is no such thing */
+	og_image_facts image;
+	og_sound_facts sound;
+} og_input_facts;
+#define OG_INPUT_FACTS_NONE ((og_input_facts){ .pad_token_id = -1, .end_token_id = -1 })
+og_input_facts og_config_facts(const og_json *doc);
+
+bool og_config_side(const og_json *v, int64_t *out); /* 1 to OG_DIM_MAX */
+bool og_config_size(const og_json *v, og_size *out); /* a number, or [height, width] */
 
 /* "hidden_size 384": the keys of the table whose value is v; "" when none. */
 const char *og_config_keys_of(const og_field *fields, const void *config, int64_t v, og_arena *arena);

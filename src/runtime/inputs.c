@@ -41,6 +41,11 @@ static const struct kind_row {
 	{ "encoder_outputs", OG_INPUT_REAL },
 };
 
+bool og_input_is_sound(const og_port *p)
+{
+	return og_streq(p->name, "input_values") && p->rank == 2;
+}
+
 og_input_kind og_input_kind_of(const char *name)
 {
 	for (size_t i = 0; i < OG_COUNT(kinds); i++)
@@ -50,7 +55,7 @@ og_input_kind og_input_kind_of(const char *name)
 }
 
 typedef enum role {
-	ROLE_NONE, ROLE_BATCH, ROLE_SEQUENCE, ROLE_CHOICES, ROLE_PAST, ROLE_TOTAL, ROLE_ENCODER, ROLE_CHANNELS, ROLE_HEIGHT, ROLE_WIDTH, ROLE_PATCHES
+	ROLE_NONE, ROLE_BATCH, ROLE_TEXTS, ROLE_SEQUENCE, ROLE_CHOICES, ROLE_PAST, ROLE_TOTAL, ROLE_ENCODER, ROLE_CHANNELS, ROLE_HEIGHT, ROLE_WIDTH, ROLE_PATCHES
 } role;
 
 /* Optimum's names first; then those of older exporters. */
@@ -58,7 +63,8 @@ static const struct role_row {
 	const char *symbol;
 	role role;
 } roles[] = {
-	{ "batch_size", ROLE_BATCH }, { "sequence_length", ROLE_SEQUENCE }, { "num_choices", ROLE_CHOICES },
+	{ "batch_size", ROLE_BATCH }, { "text_batch_size", ROLE_TEXTS }, { "image_batch_size", ROLE_BATCH },
+	{ "sequence_length", ROLE_SEQUENCE }, { "num_choices", ROLE_CHOICES },
 	{ "past_sequence_length", ROLE_PAST }, { "encoder_sequence_length", ROLE_ENCODER }, { "decoder_sequence_length", ROLE_SEQUENCE },
 	{ "past_decoder_sequence_length", ROLE_PAST }, { "total_sequence_length", ROLE_TOTAL }, { "num_channels", ROLE_CHANNELS },
 	{ "encoder_sequence_length_out", ROLE_ENCODER },
@@ -100,10 +106,17 @@ static role role_of_place(const og_port *p, int axis)
 			return ROLE_BATCH;
 		if (og_streq(p->name, "pixel_values") && p->rank == 4)
 			return axis == 1 ? ROLE_CHANNELS : axis == 2 ? ROLE_HEIGHT : ROLE_WIDTH;
+		if (og_input_is_sound(p))
+			return ROLE_SEQUENCE;
 		return axis == 1 && og_starts_with(p->name, "encoder_") ? ROLE_ENCODER : ROLE_NONE;
 	default:
 		return ROLE_NONE;
 	}
+}
+
+bool og_input_counts_texts(const og_port *p)
+{
+	return p->rank && p->symbols[0] && role_of_symbol(p->symbols[0]) == ROLE_TEXTS;
 }
 
 /* The symbol of a dim; one without a name is called after its place. NULL: neither. */
@@ -178,6 +191,7 @@ static int64_t size_of_role(role r, const og_run_shape *shape)
 {
 	switch (r) {
 	case ROLE_BATCH: return shape->batch;
+	case ROLE_TEXTS: return shape->texts ? shape->texts : shape->batch;
 	case ROLE_SEQUENCE: return shape->sequence;
 	case ROLE_CHOICES: return shape->choices;
 	case ROLE_PAST: return shape->past;
@@ -277,16 +291,31 @@ static bool store(og_array *a, size_t i, double v)
 	}
 }
 
-static double id_of(const maker *m, og_random *r)
+/* Row at[0] counts up to here: the rest is padding. */
+static int64_t length_of(const maker *m, const int64_t *at)
 {
-	int64_t vocab = m->facts->vocab_size > 0 ? m->facts->vocab_size : VOCAB_SAFE, pad = m->facts->pad_token_id;
-	uint64_t v;
+	return m->array->dims[m->array->rank - 1] - (m->pad ? m->pad[at[0]] : 0);
+}
 
-	/* Some models take their mask from the padding id: it is kept out of what counts. */
-	if (vocab < 2 || pad < 0 || pad >= vocab)
-		return (double)og_random_below(r, (uint64_t)vocab);
-	v = og_random_below(r, (uint64_t)vocab - 1);
-	return (double)(v + (v >= (uint64_t)pad));
+/* Some models take their mask from the padding id, some pool where the end id stands: both are kept out of what is drawn, and the end
+ * id is the last that counts. */
+static double id_of(const maker *m, const int64_t *at, og_random *r)
+{
+	int64_t vocab = m->facts->vocab_size > 0 ? m->facts->vocab_size : VOCAB_SAFE, end = m->facts->end_token_id;
+	int64_t kept[2] = { m->facts->pad_token_id, end }, n = vocab;
+
+	if (end >= 0 && m->array->rank && at[m->array->rank - 1] == length_of(m, at) - 1)
+		return (double)end;
+	if (kept[0] > kept[1])
+		kept[0] = end, kept[1] = m->facts->pad_token_id;
+	for (int i = 0; i < 2; i++)
+		n -= kept[i] >= 0 && kept[i] < vocab && (i == 0 || kept[1] != kept[0]);
+	if (n < 1)
+		return 0;
+	int64_t v = (int64_t)og_random_below(r, (uint64_t)n);
+	for (int i = 0; i < 2; i++)
+		v += kept[i] >= 0 && kept[i] <= v && kept[i] < vocab && (i == 0 || kept[1] != kept[0]);
+	return (double)v;
 }
 
 static double position_of(const maker *m, int64_t at)
@@ -309,16 +338,15 @@ static double box_of(const maker *m, const int64_t *at)
 static double value_at(const maker *m, const int64_t *at)
 {
 	int rank = m->array->rank;
-	int64_t last = rank ? m->array->dims[rank - 1] : 0;
 	og_random r = { m->key };
 
 	for (int i = 0; i < rank; i++)
 		r.state = mix(r.state, (uint64_t)at[i]);
 	switch (m->kind) {
 	case OG_INPUT_IDS:
-		return id_of(m, &r);
+		return id_of(m, at, &r);
 	case OG_INPUT_MASK:
-		return m->pad && rank && at[rank - 1] >= last - m->pad[at[0]] ? 0 : 1;
+		return rank && at[rank - 1] >= length_of(m, at) ? 0 : 1;
 	case OG_INPUT_TYPES:
 		return m->facts->type_vocab_size > 1 ? (double)og_random_below(&r, (uint64_t)m->facts->type_vocab_size) : 0;
 	case OG_INPUT_POSITIONS:
@@ -395,7 +423,7 @@ og_status og_inputs_make(const og_port *ports, size_t n, const og_binding *b, si
                          og_arena *arena, og_array **out, og_error *err)
 {
 	og_array *arrays = og_arena_array(arena, n + 1, sizeof(*arrays));
-	static const og_input_facts none = { .pad_token_id = -1 };
+	static const og_input_facts none = { .pad_token_id = -1, .end_token_id = -1 };
 	int64_t past = past_of(ports, n, b, nb);
 	char name[128];
 
@@ -407,7 +435,7 @@ og_status og_inputs_make(const og_port *ports, size_t n, const og_binding *b, si
 		if (m.kind == OG_INPUT_UNKNOWN)
 			return og_fail(err, ONNXGATE_UNSUPPORTED, "input '%s' has a name whose meaning is not known",
 			               og_str_show(og_str_of(ports[i].name), name, sizeof(name)));
-		if (m.kind == OG_INPUT_MASK && (og_streq(ports[i].name, "attention_mask") || og_streq(ports[i].name, "decoder_attention_mask")))
+		if (og_streq(ports[i].name, "attention_mask") || og_streq(ports[i].name, "decoder_attention_mask") || og_streq(ports[i].name, "input_ids"))
 			m.pad = pad;
 		OG_TRY(shape_array(&ports[i], b, nb, arena, &arrays[i], err));
 		OG_TRY(fill(&m, err));

@@ -76,16 +76,9 @@ typedef struct og_binding {
 	int64_t value;
 } og_binding;
 
-typedef struct og_input_facts { /* from the config; 0: not known, then a small safe value is used */
-	int64_t vocab_size;
-	int64_t type_vocab_size;
-	int64_t max_positions;
-	int64_t pad_token_id; /* -1: none */
-	og_image_facts image;
-} og_input_facts;
-
 typedef struct og_run_shape { /* the sizes of one run, whatever a file calls them */
 	int64_t batch, sequence, choices, past, encoder_sequence;
+	int64_t texts;        /* beside a batch of images; 0: as many as the batch */
 	og_image_facts image; /* 0: a small safe value */
 } og_run_shape;
 
@@ -108,11 +101,15 @@ typedef enum og_input_kind {
 	OG_INPUT_FLAGS
 } og_input_kind;
 og_input_kind og_input_kind_of(const char *name);
+bool og_input_is_sound(const og_port *p); /* samples: [B, sequence] */
+/* Its rows are the texts of a file that takes texts and images, each as many as there are ("text_batch_size"). */
+bool og_input_counts_texts(const og_port *p);
 
 /* One array per port, in the arena, seeded: a value depends on the seed, the input's name and its own position only, so that
  * a row at a shorter length begins the row at a longer one. Sums such as "past_sequence_length + sequence_length" are computed from
  * their symbols. pad[i] (may be NULL): how many of the last positions of row i are padding (attention_mask 0; what stands
  * there in the other inputs is as random as elsewhere).
+ * Of facts (NULL: none) what is 0 is not known; a small safe value is used.
  * UNSUPPORTED when a port's meaning or a symbol's value is unknown. */
 og_status og_inputs_make(const og_port *ports, size_t n, const og_binding *b, size_t nb, const og_input_facts *facts,
                          const int64_t *pad, uint64_t seed, og_arena *arena, og_array **out, og_error *err) OG_MUST;

@@ -112,7 +112,7 @@ static void test_mpnet__a_text_is_two_shorter_than_the_table(void **state)
 	og_error err = { 0 };
 	(void)state;
 	assert_int_equal(plan((sizes){ 5, 514, 32, NULL }, arena, &p, &err), OG_OK);
-	assert_int_equal(p->max_positions, 512);
+	assert_int_equal(p->facts.max_positions, 512);
 }
 
 static void test_mpnet__impossible_sizes_are_refused_by_name(void **state)

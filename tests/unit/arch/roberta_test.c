@@ -54,9 +54,9 @@ static void test_roberta__positions_are_left_for_a_text(void **state)
 			og_error err = { 0 };
 			if (describe(types[k], og_arena_printf(arena, NINE "%s", rows[i].keys), arena, &p, &err) != OG_OK)
 				fail_msg("%s: %s", types[k], err.message);
-			assert_int_equal(p->max_positions, rows[i].length);
+			assert_int_equal(p->facts.max_positions, rows[i].length);
 			assert_int_equal(og_json_read(scratch("config.json"), 4096, &doc, NULL), OG_OK);
-			assert_int_equal(og_convert_max_length(doc), rows[i].length);
+			assert_int_equal(og_convert_facts(doc).max_positions, rows[i].length);
 		}
 }
 
@@ -94,7 +94,7 @@ static void test_roberta__the_longest_text_of_a_config_that_is_not_done(void **s
 	og_auto(og_json) *doc = NULL;
 	(void)state;
 	assert_int_equal(og_json_parse("config.json", text, strlen(text), &doc, NULL), OG_OK);
-	assert_int_equal(og_convert_max_length(doc), 40);
+	assert_int_equal(og_convert_facts(doc).max_positions, 40);
 }
 
 static const og_claim *claim_of(const og_ledger *l, const char *name)

@@ -6,7 +6,7 @@
 
 #include "bench/bench.h"
 
-static const og_input_facts facts = { .vocab_size = TOY_VOCAB, .type_vocab_size = 2, .max_positions = TOY_POSITIONS, .pad_token_id = 0 };
+static const og_input_facts facts = { .vocab_size = TOY_VOCAB, .type_vocab_size = 2, .max_positions = TOY_POSITIONS, .pad_token_id = 0, .end_token_id = -1 };
 
 static void test_bench__gives_a_row_for_each_size(void **state)
 {

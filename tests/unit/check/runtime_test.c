@@ -8,7 +8,7 @@
 
 #include <math.h>
 
-static const og_input_facts facts = { .vocab_size = TOY_VOCAB, .type_vocab_size = 2, .max_positions = TOY_POSITIONS, .pad_token_id = 0 };
+static const og_input_facts facts = { .vocab_size = TOY_VOCAB, .type_vocab_size = 2, .max_positions = TOY_POSITIONS, .pad_token_id = 0, .end_token_id = -1 };
 
 typedef struct judged {
 	og_arena *arena;

@@ -101,7 +101,7 @@ static void expect_image(const char *text, og_image_facts want)
 {
 	og_auto(og_json) *doc = NULL;
 	assert_int_equal(og_json_parse("config.json", text, strlen(text), &doc, NULL), OG_OK);
-	og_image_facts f = og_config_image(doc);
+	og_image_facts f = og_config_facts(doc).image;
 	if (memcmp(&f, &want, sizeof(f)) != 0)
 		fail_msg("%s: %lld channels, %lld × %lld, %lld patches", text, (long long)f.channels, (long long)f.height, (long long)f.width, (long long)f.patches);
 }
@@ -115,6 +115,40 @@ static void test_config__facts_of_images(void **state)
 	expect_image("{\"image_size\": 8, \"vision_config\": {\"image_size\": 32, \"num_channels\": 3}}", (og_image_facts){ 3, 32, 32, 0 });
 	expect_image("{\"image_size\": {\"height\": 3}, \"patch_size\": 2, \"num_channels\": \"3\"}", (og_image_facts){ 0 });
 	expect_image("{\"image_size\": 1099511627776, \"patch_size\": 1}", (og_image_facts){ 0, 1099511627776, 1099511627776, 0 });
+}
+
+static void expect_sound(const char *text, og_sound_facts want)
+{
+	og_auto(og_json) *doc = NULL;
+	assert_int_equal(og_json_parse("config.json", text, strlen(text), &doc, NULL), OG_OK);
+	og_sound_facts f = og_config_facts(doc).sound;
+	if (f.least != want.least || f.step != want.step)
+		fail_msg("%s: %lld samples, steps of %lld", text, (long long)f.least, (long long)f.step);
+}
+
+static void test_config__facts_of_sound(void **state)
+{
+	(void)state;
+	expect_sound("{}", (og_sound_facts){ 0 });
+	expect_sound("{\"conv_kernel\": [10, 3, 3, 3, 3, 2, 2], \"conv_stride\": [5, 2, 2, 2, 2, 2, 2]}", (og_sound_facts){ 400, 320 });
+	expect_sound("{\"conv_kernel\": [3], \"conv_stride\": [7]}", (og_sound_facts){ 3, 7 });
+	expect_sound("{\"conv_kernel\": [10, 3], \"conv_stride\": [5]}", (og_sound_facts){ 0 });
+	expect_sound("{\"conv_kernel\": [], \"conv_stride\": []}", (og_sound_facts){ 0 });
+	expect_sound("{\"conv_kernel\": [0], \"conv_stride\": [1]}", (og_sound_facts){ 0 });
+	expect_sound("{\"conv_kernel\": [1, 1099511627776], \"conv_stride\": [1099511627776, 1099511627776]}", (og_sound_facts){ 0 });
+}
+
+static void test_config__facts_of_texts(void **state)
+{
+	og_auto(og_json) *doc = NULL;
+	static const char text[] = "{\"vocab_size\": 1, \"text_config\": {\"vocab_size\": 7, \"max_position_embeddings\": 9, \"pad_token_id\": 3}}";
+	(void)state;
+	assert_int_equal(og_json_parse("config.json", text, strlen(text), &doc, NULL), OG_OK);
+	og_input_facts f = og_config_facts(doc);
+	assert_int_equal(f.vocab_size, 7);
+	assert_int_equal(f.max_positions, 9);
+	assert_int_equal(f.pad_token_id, 3);
+	assert_int_equal(f.end_token_id, -1);
 }
 
 static void test_config__each_fault_is_named(void **state)
@@ -230,6 +264,8 @@ int main(void)
 		cmocka_unit_test(test_config__labels_come_from_their_names),
 		cmocka_unit_test(test_config__a_size_is_a_number_or_two),
 		cmocka_unit_test(test_config__facts_of_images),
+		cmocka_unit_test(test_config__facts_of_sound),
+		cmocka_unit_test(test_config__facts_of_texts),
 		cmocka_unit_test(test_config__each_fault_is_named),
 		cmocka_unit_test(test_config__unknown_keys_are_counted),
 		cmocka_unit_test(test_config__what_nobody_can_do_is_refused),

@@ -270,7 +270,7 @@ static void test_json__tables(void **state)
 		{ "cache ls", "onnxgate.cache-ls/1", { "repo_id", "revision", "task", "dtype", "size", "level", "last_used", "key" } },
 		{ "db query", "onnxgate.db-query/1", { "a", "a:2" } },
 		{ "doctor", "onnxgate.doctor/1", { "item", "state", "value", "detail" } },
-		{ "archs", "onnxgate.archs/1", { "model_type", "task", "class", "files" } },
+		{ "archs", "onnxgate.archs/1", { "model_type", "task", "class", "files", "on_request" } },
 		{ "archs", "onnxgate.archs/1", { "tensor", "shape", "task" } },
 		{ "metadata", "onnxgate.metadata/1", { "fact", "value" } },
 	};

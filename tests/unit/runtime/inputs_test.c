@@ -5,7 +5,7 @@
 
 #include "runtime/runtime.h"
 
-static const og_input_facts facts = { .vocab_size = 11, .type_vocab_size = 2, .max_positions = 8, .pad_token_id = 3 };
+static const og_input_facts facts = { .vocab_size = 11, .type_vocab_size = 2, .max_positions = 8, .pad_token_id = 3, .end_token_id = -1 };
 
 static og_port port2(const char *name, const char *a, const char *b)
 {
@@ -175,6 +175,71 @@ static void test_inputs__images_have_the_size_of_the_config(void **state)
 	assert_in_range(set, 1, 11);
 }
 
+/* Texts beside images are a number of their own; where the file has no word for them, they are as many as the batch. */
+static void test_inputs__texts_are_counted_apart(void **state)
+{
+	og_auto(og_arena) *arena = og_arena_new();
+	const og_port texts = port2("input_ids", "text_batch_size", "sequence_length"), plain = port2("input_ids", "batch_size", "sequence_length");
+	const og_port images = { .name = "pixel_values", .dtype = OG_F32, .rank = 4, .dims = { -1, 3, 2, 2 }, .symbols = { "image_batch_size", "", "", "" } };
+	og_run_shape both = { .batch = 2, .texts = 3, .sequence = 4 }, one = { .batch = 2, .sequence = 4 };
+	(void)state;
+
+	assert_true(og_input_counts_texts(&texts) && !og_input_counts_texts(&plain) && !og_input_counts_texts(&images));
+	assert_int_equal(make(&texts, 1, &both, NULL, 1, arena)[0].dims[0], 3);
+	assert_int_equal(make(&texts, 1, &one, NULL, 1, arena)[0].dims[0], 2);
+	assert_int_equal(make(&plain, 1, &both, NULL, 1, arena)[0].dims[0], 2);
+	assert_int_equal(make(&images, 1, &both, NULL, 1, arena)[0].dims[0], 2);
+}
+
+/* Each text ends with the id that it is pooled by, which nothing else has; pad is before or behind it among the ids. */
+static void test_inputs__texts_end_with_the_end_id(void **state)
+{
+	const og_port ports[] = { port2("input_ids", "batch_size", "sequence_length"), port2("attention_mask", "batch_size", "sequence_length") };
+	og_run_shape shape = { .batch = 3, .sequence = 200 };
+	const int64_t pad[] = { 0, 1, 199 }, ends[][3] = { { 11, 10, 2 }, { 11, 2, 10 }, { 11, 4, 4 }, { 11, 4, -1 }, { 2, 1, 0 }, { 1, 0, 5 } };
+	(void)state;
+
+	for (size_t k = 0; k < OG_COUNT(ends); k++) {
+		og_auto(og_arena) *arena = og_arena_new();
+		const og_input_facts f = { .vocab_size = ends[k][0], .end_token_id = ends[k][1], .pad_token_id = ends[k][2] };
+		og_binding *b = NULL;
+		og_array *a = NULL;
+		size_t nb = 0;
+		int seen[16] = { 0 };
+		assert_int_equal(og_inputs_bind(ports, 2, &shape, arena, &b, &nb, NULL), OG_OK);
+		assert_int_equal(og_inputs_make(ports, 2, b, nb, &f, pad, 1, arena, &a, NULL), OG_OK);
+		for (int64_t i = 0; i < 600; i++) {
+			int64_t id = ((int64_t *)a[0].data)[i], last = 199 - pad[i / 200];
+			assert_in_range(id, 0, f.vocab_size - 1);
+			assert_int_equal(((int64_t *)a[1].data)[i], i % 200 <= last);
+			if (i % 200 == last)
+				assert_int_equal(id, f.end_token_id);
+			else
+				seen[id]++;
+		}
+		for (int64_t id = 0, left = f.vocab_size > 2 ? f.vocab_size : 0; id < left; id++)
+			assert_int_equal(seen[id] > 0, id != f.end_token_id && id != f.pad_token_id);
+	}
+}
+
+static void test_inputs__sound_is_a_sequence_of_samples(void **state)
+{
+	og_auto(og_arena) *arena = og_arena_new();
+	const og_port ports[] = { { .name = "input_values", .dtype = OG_F32, .rank = 2, .dims = { -1, -1 }, .symbols = { "b", "odd" } },
+		                      port2("attention_mask", "b", "odd") };
+	const og_port features = { .name = "input_values", .dtype = OG_F32, .rank = 3, .dims = { -1, -1, -1 } };
+	og_run_shape shape = { .batch = 2, .sequence = 480 };
+	og_array *a = make(ports, 2, &shape, (const int64_t[]){ 0, 79 }, 1, arena);
+	(void)state;
+
+	assert_true(og_input_is_sound(&ports[0]) && !og_input_is_sound(&ports[1]) && !og_input_is_sound(&features));
+	assert_int_equal(a[0].dims[1], 480);
+	assert_int_equal(a[1].dims[1], 480);
+	assert_int_equal(((int64_t *)a[1].data)[479], 1);
+	assert_int_equal(((int64_t *)a[1].data)[480 + 400], 1);
+	assert_int_equal(((int64_t *)a[1].data)[480 + 401], 0);
+}
+
 static void expect_unsupported(const og_port *p, const char *message)
 {
 	og_auto(og_arena) *arena = og_arena_new();
@@ -225,6 +290,9 @@ int main(void)
 		cmocka_unit_test(test_inputs__caches_choose_the_branch_and_move_positions),
 		cmocka_unit_test(test_inputs__boxes_have_their_corners_in_order),
 		cmocka_unit_test(test_inputs__images_have_the_size_of_the_config),
+		cmocka_unit_test(test_inputs__texts_are_counted_apart),
+		cmocka_unit_test(test_inputs__texts_end_with_the_end_id),
+		cmocka_unit_test(test_inputs__sound_is_a_sequence_of_samples),
 		cmocka_unit_test(test_inputs__what_is_not_understood_is_refused_by_name),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
