@@ -177,6 +177,7 @@ static og_status fits(const og_plan *p, const og_head *h, const og_checkpoint *c
 	OG_TRY(copy_plan(p, arena, &q, err));
 	og_plan_inner *in = q->inner;
 	in->head = h;
+	in->files = h->files;
 	in->nmodules = 0;
 	for (int round = 0; round < 2 && changed; round++) {
 		OG_TRY(og_ledger_new(arena, c, in->arch->base_prefix, NULL, NULL, &l, err));
