@@ -216,11 +216,6 @@ FAMILIES = {
 }
 
 
-def lacks(family, config):
-    """Does this change a key that the family does not have?"""
-    return any(key in FAMILIES[family].get("lacks", ()) for key in config)
-
-
 def input_names(family):
     return FAMILIES[family].get("inputs", INPUTS)
 
@@ -231,12 +226,6 @@ def behind(family, config):
     return rows(config) if callable(rows) else rows
 
 
-def config_of(family, change):
-    """The small config with a change. In `change` max_position_embeddings is the length of the longest text."""
-    config = {k: v for k, v in {**FAMILIES[family]["small"], **change}.items() if not lacks(family, [k])}
-    return {**config, "max_position_embeddings": config["max_position_embeddings"] + behind(family, config)}
-
-
 def longest_text(family, config):
     return config["max_position_embeddings"] - behind(family, config)
 
@@ -244,7 +233,3 @@ def longest_text(family, config):
 def spelled(family, config):
     """A config, or a change of one, with the family's own spelling of keys."""
     return {FAMILIES[family].get("names", {}).get(k, k): v for k, v in config.items()}
-
-
-def class_name(family, task):
-    return FAMILIES[family]["stem"] + TASKS[task][0]

@@ -23,7 +23,3 @@ FAMILIES = {
         "classes": (("ForImageClassificationWithTeacher", "image-classification"),),
     },
 }
-
-
-def class_name(family, task):
-    return FAMILIES[family]["stem"] + TASKS[task][0]

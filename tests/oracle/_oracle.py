@@ -195,16 +195,18 @@ def make_inputs(rng, shape, vocab, types, padding):
 
 
 def run_reference(model, inputs, outputs):
+    """Outputs of the reference by name; inputs in floating point are given to it in its own dtype."""
+    given = {k: torch.from_numpy(v) for k, v in inputs.items()}
     with torch.no_grad():
-        result = model(**{k: torch.from_numpy(v) for k, v in inputs.items()})
+        result = model(**{k: v.to(model.dtype) if v.is_floating_point() else v for k, v in given.items()})
     return [result[name].double().numpy() for name in outputs]
 
 
 def over_valid(found, reference, mask):
-    """(max |difference|, max |reference|) over valid positions where the output has a position axis."""
+    """(max |difference|, max |reference|) over valid positions where the output has a position axis; without a mask over all of it."""
     if found.shape != reference.shape:
         raise AssertionError(f"shape {found.shape}, expected {reference.shape}")
-    if found.ndim >= 2 and found.shape[:2] == mask.shape:
+    if mask is not None and found.ndim >= 2 and found.shape[:2] == mask.shape:
         valid = mask.astype(bool)
         found, reference = found[valid], reference[valid]
     if not np.isfinite(found).all():
@@ -218,8 +220,10 @@ class Worst:
     def __init__(self, outputs):
         self.rows = {name: [0.0, 0.0, 0.0] for name in outputs}
 
-    def add(self, ours, theirs, reference, mask):
-        for (row, g), n, w in zip(zip(self.rows.values(), ours), theirs, reference):
+    def add(self, ours, theirs, reference, masks):
+        """One run; masks: one for each output (or None), or one for all of them."""
+        masks = masks if isinstance(masks, list) else [masks] * len(ours)
+        for row, g, n, w, mask in zip(self.rows.values(), ours, theirs, reference, masks):
             mine, scale = over_valid(g, w, mask)
             other, _ = over_valid(n, w, mask)
             row[:] = max(row[0], mine), max(row[1], other), max(row[2], scale)

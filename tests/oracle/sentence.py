@@ -14,9 +14,7 @@ import transformers
 from _families import FAMILIES, input_names, longest_text
 from _oracle import LIMIT, ROOT, Run, load_reference, make_inputs, over_valid, session
 from safetensors.torch import save_file
-from text_numeric import case, make_checkpoint
-
-import text_numeric
+from text_numeric import TEXT
 
 OUTPUTS = ["token_embeddings", "sentence_embedding"]
 MODES = ["cls", "max", "mean", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"]
@@ -196,8 +194,8 @@ def made(run):
         if not run.wants(title):
             continue
         try:
-            c = case(family, name, "feature-extraction", seed=500 + i)
-            folder = make_checkpoint(run, c)
+            c = TEXT.case(family, name, "feature-extraction", seed=500 + i)
+            folder = TEXT.make_checkpoint(run, c)
             write_modules(folder, modules, form)
             converted, document = run.convert(folder)
             cls = getattr(transformers, FAMILIES[family]["stem"] + "Model")
@@ -213,7 +211,7 @@ def made(run):
 
 def plain(run):
     for family in FAMILIES:
-        folder = make_checkpoint(run, case(family, "plain", "feature-extraction", seed=600))
+        folder = TEXT.make_checkpoint(run, TEXT.case(family, "plain", "feature-extraction", seed=600))
         bare, _ = run.convert(folder)
         kept = shutil.copytree(bare, bare + ".bare")
         write_modules(folder, [("Router", {}, None)], {})
@@ -244,7 +242,7 @@ def refusals(run):
         ("Dense without its weights", [good[0], ("Dense", good[1][1], None)], (3,), "2_Dense"),
     ]
     for name, modules, wanted, says in rows:
-        folder = make_checkpoint(run, case("bert", "refused", "feature-extraction", seed=700))
+        folder = TEXT.make_checkpoint(run, TEXT.case("bert", "refused", "feature-extraction", seed=700))
         write_modules(folder, modules, {})
         out = folder + ".refused"
         code, _, stderr = run.onnxgate("convert", folder, "--output", out)
@@ -270,7 +268,7 @@ def minilm(run):
 
 
 def main():
-    run = text_numeric.RUN = Run(__doc__.split("\n", maxsplit=1)[0])
+    run = Run(__doc__.split("\n", maxsplit=1)[0])
     made(run)
     if run.wants("plain"):
         plain(run)

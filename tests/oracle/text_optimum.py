@@ -1,95 +1,43 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The export folder against Optimum's of the same checkpoint: inputs, outputs, their order, dims and dtypes, opset and IR version,
-companion files; and Optimum's own ORTModelFor… classes load ours and agree with transformers."""
+"""The export folder of a text encoder against Optimum's of the same checkpoint, and in Optimum's own classes: what _optimum.py compares;
+real weights with their tokenizer besides."""
 
 import os
 import sys
 
 import numpy as np
-import onnx
 import torch
 import transformers
-from _families import FAMILIES, TASKS, class_name, input_names, lacks
-from _oracle import LIMIT, ROOT, Run, load_reference, make_inputs, over_valid, run_reference
+from _optimum import Optimum, main, same_facts
+from _oracle import LIMIT, ROOT, over_valid
 from optimum import onnxruntime as optimum_ort
 from optimum.exporters.onnx import main_export
-from text_numeric import case, make_checkpoint, title_of
-
-ORT_CLASSES = {
-    "feature-extraction": "ORTModelForFeatureExtraction",
-    "fill-mask": "ORTModelForMaskedLM",
-    "text-classification": "ORTModelForSequenceClassification",
-    "token-classification": "ORTModelForTokenClassification",
-    "question-answering": "ORTModelForQuestionAnswering",
-    "multiple-choice": "ORTModelForMultipleChoice",
-}
+from text_numeric import TEXT
 
 
-def signature(values):
-    return [(v.name, v.type.tensor_type.elem_type, [d.dim_param or d.dim_value for d in v.type.tensor_type.shape.dim]) for v in values]
-
-
-def facts(path):
-    model = onnx.load(path, load_external_data=False)
-    onnx.checker.check_model(path, full_check=True)
-    return {
-        "inputs": signature(model.graph.input),
-        "outputs": signature(model.graph.output),
-        "opset": [(o.domain, o.version) for o in model.opset_import],
-        "ir_version": model.ir_version,
-        "graph name": model.graph.name,
+class TextOptimum(Optimum):
+    kind = TEXT
+    classes = {
+        "feature-extraction": "ORTModelForFeatureExtraction",
+        "fill-mask": "ORTModelForMaskedLM",
+        "text-classification": "ORTModelForSequenceClassification",
+        "token-classification": "ORTModelForTokenClassification",
+        "question-answering": "ORTModelForQuestionAnswering",
+        "multiple-choice": "ORTModelForMultipleChoice",
     }
 
+    def cases(self):
+        for family in TEXT.families:
+            for i, task in enumerate(TEXT.tasks):
+                labels = {"num_labels": 2 if task == "question-answering" else 5}
+                for j, change in enumerate(({}, {"position_embedding_type": "relative_key", **labels}, {"type_vocab_size": 3}, labels)):
+                    # The labels alone where the second case, which changes them too, is none of the family's.
+                    if not TEXT.lacks(family, change) and (change != labels or TEXT.lacks(family, ["position_embedding_type"])):
+                        yield TEXT.case(family, str(change or task), task, change, seed=700 + 10 * i + j)
 
-def compare_folders(run, title, ours, theirs):
-    mine, other = facts(os.path.join(ours, "model.onnx")), facts(os.path.join(theirs, "model.onnx"))
-    for what, expected in other.items():
-        run.check(mine[what] == expected, f"{title}: {what}" + ("" if mine[what] == expected else f": expected {expected}, found {mine[what]}"))
-    lacking = set(os.listdir(theirs)) - set(os.listdir(ours))
-    run.check(not lacking, f"{title}: companion files" + (f": {sorted(lacking)} missing" if lacking else ""))
-
-
-def loads_and_agrees(run, title, c, checkpoint, ours):
-    cls, outputs = class_name(c["family"], c["task"]), TASKS[c["task"]][1]
-    model = getattr(optimum_ort, ORT_CLASSES[c["task"]]).from_pretrained(ours)
-    reference = load_reference(getattr(transformers, cls), checkpoint, torch.float64)
-    shape = (3, 2, 9) if c["task"] == "multiple-choice" else (3, 9)
-    rng = np.random.default_rng(c["seed"])
-    inputs = make_inputs(rng, shape, c["config"]["vocab_size"], c["config"].get("type_vocab_size", 1), "right")
-    inputs = {name: inputs[name] for name in input_names(c["family"])}
-    result = model(**{k: torch.from_numpy(v) for k, v in inputs.items()})
-    worst = 0.0
-    for name, want in zip(outputs, run_reference(reference, inputs, outputs)):
-        error, scale = over_valid(result[name].numpy(), want, inputs["attention_mask"])
-        worst = max(worst, error / scale)
-    run.check(worst <= LIMIT, f"{title}: {type(model).__name__} loads it, error {worst:.1e}")
-
-
-def made_cases():
-    for family in FAMILIES:
-        for i, task in enumerate(TASKS):
-            labels = 2 if task == "question-answering" else 5
-            for j, change in enumerate(({}, {"position_embedding_type": "relative_key", "num_labels": labels}, {"type_vocab_size": 3}, {"num_labels": labels})):
-                if lacks(family, change) or (change == {"num_labels": labels} and not lacks(family, ["position_embedding_type"])):
-                    continue
-                yield case(family, str(change or task), task, change, seed=700 + 10 * i + j)
-
-
-def made(run):
-    for c in made_cases():
-        title = title_of(c)
-        if not run.wants(title):
-            continue
-        try:
-            checkpoint = make_checkpoint(run, c)
-            theirs = run.folder("theirs")
-            main_export(checkpoint, output=theirs, task=c["task"], device="cpu", do_validation=False, library_name="transformers")
-            ours, _ = run.convert(checkpoint)
-            compare_folders(run, title, ours, theirs)
-            loads_and_agrees(run, title, c, checkpoint, ours)
-        except Exception as e:  # whatever it is, it is this case's
-            run.check(False, f"{title}: {type(e).__name__}: {e}")
+    def inputs(self, c, rng):
+        return TEXT.text(c, rng, (3, 2, 9) if c["task"] == "multiple-choice" else (3, 9), "right")
 
 
 def minilm(run):
@@ -100,7 +48,7 @@ def minilm(run):
     code, _, stderr = run.onnxgate("convert", checkpoint, "--output", ours, "--plain")
     if not run.check(code == 0, f"all-MiniLM-L6-v2: convert, exit code {code} {stderr.strip()[-300:]}"):
         return
-    compare_folders(run, "all-MiniLM-L6-v2", ours, theirs)
+    same_facts(run, "all-MiniLM-L6-v2", ours, theirs)
     tokenizers = [transformers.AutoTokenizer.from_pretrained(f) for f in (ours, theirs)]
     text = ["Is this the same file?", "Yes."]
     tokens = [t(text, padding=True, return_tensors="pt") for t in tokenizers]
@@ -110,13 +58,5 @@ def minilm(run):
     run.check(error / scale <= LIMIT, f"all-MiniLM-L6-v2: against Optimum's file, difference {error / scale:.1e}")
 
 
-def main():
-    run = Run(__doc__.split("\n", maxsplit=1)[0])
-    made(run)
-    if run.wants("all-MiniLM-L6-v2"):
-        minilm(run)
-    run.finish()
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(TextOptimum(), __doc__, ("all-MiniLM-L6-v2", minilm)))
