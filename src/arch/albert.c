@@ -3,9 +3,8 @@
  * ALBERT encoders (Lan et al. 2019, arXiv:1909.11942): post-norm as BERT, with narrow embeddings that a matrix widens, and a
  * few groups of layers that are run again and again: a layer of the graph has its own place, its weights are its group's.
  * Reference: transformers.models.albert.modeling_albert. */
-#include "arch/arch.h"
+#include "arch/heads.h"
 #include "base/limits.h"
-#include "blocks/text.h"
 
 typedef struct albert {
 	int64_t vocab, embedding, hidden, layers, groups, inner, heads, ffn, positions, segments, labels;
@@ -31,9 +30,7 @@ static const og_field fields[] = {
 	OG_ACT_OR(albert, act, "hidden_act", "gelu_new"),
 	OG_CHOICE_OR(albert, position, "position_embedding_type", OG_TEXT_POSITIONS),
 	OG_FLAG_OR(albert, tied, "tie_word_embeddings", true),
-	OG_ONLY("is_decoder", "false"),
-	OG_ONLY("add_cross_attention", "false"),
-	OG_ONLY("is_encoder_decoder", "false"),
+	OG_ONLY_ENCODES,
 	{ 0 },
 };
 
@@ -129,13 +126,8 @@ static og_val words(og_build *b, const void *config, og_val x)
 static const og_text text = { .labels = OG_TEXT_LABELS(albert, labels), .encode = encode, .classify = classify, .words = words, .tie = tie };
 
 static const og_head heads[] = {
-	{ "AlbertModel", OG_TASK_FEATURES, OG_ONE_FILE(og_text_features) },
-	{ "AlbertForMaskedLM", "fill-mask", OG_ONE_FILE(og_text_fill_mask) },
+	OG_TEXT_HEADS("Albert"),
 	{ "AlbertForPreTraining", "fill-mask", OG_ONE_FILE(og_text_fill_mask) },
-	{ "AlbertForSequenceClassification", "text-classification", OG_ONE_FILE(og_text_classification) },
-	{ "AlbertForTokenClassification", "token-classification", OG_ONE_FILE(og_text_token_classification) },
-	{ "AlbertForQuestionAnswering", "question-answering", OG_ONE_FILE(og_text_question_answering) },
-	{ "AlbertForMultipleChoice", "multiple-choice", OG_ONE_FILE(og_text_multiple_choice) },
 	{ 0 },
 };
 

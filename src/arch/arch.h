@@ -7,6 +7,9 @@
 
 #include "blocks/blocks.h"
 
+/* Rows of fields[] of a family that encodes, and of which a config may say that it also decodes. */
+#define OG_ONLY_ENCODES OG_ONLY("is_decoder", "false"), OG_ONLY("add_cross_attention", "false"), OG_ONLY("is_encoder_decoder", "false")
+
 #define OG_TASK_FEATURES "feature-extraction" /* the one task that needs no head weights: every checkpoint of the family has it */
 
 /* family: the architecture's own, below. A description that one architecture has for itself need not look at it. */

@@ -2,8 +2,7 @@
  *
  * BERT encoders (Devlin et al. 2018, arXiv:1810.04805): post-norm, segments, learned positions, absolute or relative.
  * Reference: transformers.models.bert.modeling_bert. */
-#include "arch/arch.h"
-#include "blocks/text.h"
+#include "arch/heads.h"
 
 typedef struct bert {
 	int64_t vocab, hidden, layers, heads, ffn, positions, segments, labels;
@@ -26,9 +25,7 @@ static const og_field fields[] = {
 	OG_ACT_OR(bert, act, "hidden_act", "gelu"),
 	OG_CHOICE_OR(bert, position, "position_embedding_type", OG_TEXT_POSITIONS),
 	OG_FLAG_OR(bert, tied, "tie_word_embeddings", true),
-	OG_ONLY("is_decoder", "false"),
-	OG_ONLY("add_cross_attention", "false"),
-	OG_ONLY("is_encoder_decoder", "false"),
+	OG_ONLY_ENCODES,
 	{ 0 },
 };
 
@@ -64,8 +61,8 @@ static og_val encode(og_build *b, const void *config, og_text_in in)
 
 static og_val classify(og_build *b, const void *config, og_val x, int64_t n)
 {
-	const bert *c = config;
-	OG_SCOPE(b, "bert") OG_SCOPE(b, "pooler") x = og_unary(b, "Tanh", og_linear(b, og_token(b, x, 0), "dense", c->hidden));
+	(void)config;
+	OG_SCOPE(b, "bert") OG_SCOPE(b, "pooler") x = og_text_pooler(b, x);
 	return og_linear(b, x, "classifier", n);
 }
 
@@ -93,13 +90,8 @@ static og_val words(og_build *b, const void *config, og_val x)
 static const og_text text = { .labels = OG_TEXT_LABELS(bert, labels), .encode = encode, .classify = classify, .words = words, .tie = tie };
 
 static const og_head heads[] = {
-	{ "BertModel", OG_TASK_FEATURES, OG_ONE_FILE(og_text_features) },
-	{ "BertForMaskedLM", "fill-mask", OG_ONE_FILE(og_text_fill_mask) },
+	OG_TEXT_HEADS("Bert"),
 	{ "BertForPreTraining", "fill-mask", OG_ONE_FILE(og_text_fill_mask) },
-	{ "BertForSequenceClassification", "text-classification", OG_ONE_FILE(og_text_classification) },
-	{ "BertForTokenClassification", "token-classification", OG_ONE_FILE(og_text_token_classification) },
-	{ "BertForQuestionAnswering", "question-answering", OG_ONE_FILE(og_text_question_answering) },
-	{ "BertForMultipleChoice", "multiple-choice", OG_ONE_FILE(og_text_multiple_choice) },
 	{ 0 },
 };
 

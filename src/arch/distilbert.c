@@ -2,9 +2,8 @@
  *
  * DistilBERT encoders (Sanh et al. 2019, arXiv:1910.01108): post-norm layers under names of their own, no segments, no pooler.
  * Reference: transformers.models.distilbert.modeling_distilbert. */
-#include "arch/arch.h"
+#include "arch/heads.h"
 #include "base/limits.h"
-#include "blocks/text.h"
 
 #define EPS 1e-12 /* of every norm; no key of the config */
 
@@ -27,9 +26,7 @@ static const og_field fields[] = {
 	OG_LABELS(distilbert, labels),
 	OG_ACT_OR(distilbert, act, "activation", "gelu"),
 	OG_FLAG_OR(distilbert, tied, "tie_word_embeddings", true),
-	OG_ONLY("is_decoder", "false"),
-	OG_ONLY("add_cross_attention", "false"),
-	OG_ONLY("is_encoder_decoder", "false"),
+	OG_ONLY_ENCODES,
 	{ 0 },
 };
 
@@ -86,15 +83,7 @@ static const og_text text = {
 	.no_segments = true, .labels = OG_TEXT_LABELS(distilbert, labels), .encode = encode, .classify = classify, .words = words, .tie = tie,
 };
 
-static const og_head heads[] = {
-	{ "DistilBertModel", OG_TASK_FEATURES, OG_ONE_FILE(og_text_features) },
-	{ "DistilBertForMaskedLM", "fill-mask", OG_ONE_FILE(og_text_fill_mask) },
-	{ "DistilBertForSequenceClassification", "text-classification", OG_ONE_FILE(og_text_classification) },
-	{ "DistilBertForTokenClassification", "token-classification", OG_ONE_FILE(og_text_token_classification) },
-	{ "DistilBertForQuestionAnswering", "question-answering", OG_ONE_FILE(og_text_question_answering) },
-	{ "DistilBertForMultipleChoice", "multiple-choice", OG_ONE_FILE(og_text_multiple_choice) },
-	{ 0 },
-};
+static const og_head heads[] = { OG_TEXT_HEADS("DistilBert"), { 0 } };
 
 /* Rules for what no file of the task uses; a tensor that is claimed never meets them. */
 static const og_ignore ignore[] = {

@@ -3,9 +3,8 @@
  * ELECTRA (Clark et al. 2020, arXiv:2003.10555), generators and discriminators: BERT's encoder without its pooler, behind
  * embeddings that a matrix widens where they are narrower; a choice is judged by a summary of its text.
  * Reference: transformers.models.electra.modeling_electra. */
-#include "arch/arch.h"
+#include "arch/heads.h"
 #include "base/limits.h"
-#include "blocks/text.h"
 
 /* Of summary_type: the first is done, the others take padding for text (or are not there in the reference, either). */
 static const char *const summaries[] = { "first", "last", "mean", "cls_index", "attn" };
@@ -37,9 +36,7 @@ static const og_field fields[] = {
 	OG_FLAG_OR(electra, summary_labels, "summary_proj_to_labels", false),
 	OG_ACT_OR_NONE(electra, summary_act, "summary_activation", "gelu"),
 	OG_FLAG_OR(electra, tied, "tie_word_embeddings", true),
-	OG_ONLY("is_decoder", "false"),
-	OG_ONLY("add_cross_attention", "false"),
-	OG_ONLY("is_encoder_decoder", "false"),
+	OG_ONLY_ENCODES,
 	{ 0 },
 };
 
@@ -116,13 +113,8 @@ static const og_text text = {
 };
 
 static const og_head heads[] = {
-	{ "ElectraModel", OG_TASK_FEATURES, OG_ONE_FILE(og_text_features) },
+	OG_TEXT_HEADS("Electra"),
 	{ "ElectraForPreTraining", OG_TASK_FEATURES, OG_ONE_FILE(og_text_features) }, /* no task has the discriminator's head; "pretraining" is this one */
-	{ "ElectraForMaskedLM", "fill-mask", OG_ONE_FILE(og_text_fill_mask) },
-	{ "ElectraForSequenceClassification", "text-classification", OG_ONE_FILE(og_text_classification) },
-	{ "ElectraForTokenClassification", "token-classification", OG_ONE_FILE(og_text_token_classification) },
-	{ "ElectraForQuestionAnswering", "question-answering", OG_ONE_FILE(og_text_question_answering) },
-	{ "ElectraForMultipleChoice", "multiple-choice", OG_ONE_FILE(og_text_multiple_choice) },
 	{ 0 },
 };
 

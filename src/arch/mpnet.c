@@ -3,8 +3,7 @@
  * MPNet encoders (Song et al. 2020, arXiv:2004.09297): BERT's layers without segments; positions pass over padding, and a bias
  * by distance, which all layers share, is added to the scores.
  * Reference: transformers.models.mpnet.modeling_mpnet. */
-#include "arch/arch.h"
-#include "blocks/text.h"
+#include "arch/heads.h"
 
 /* What the class takes for granted: the pad token whatever pad_token_id is, and how distances are sorted into buckets
  * whatever relative_attention_num_buckets is, which sizes the table alone. */
@@ -29,9 +28,7 @@ static const og_field fields[] = {
 	OG_REAL_OR(mpnet, eps, "layer_norm_eps", 1e-12),
 	OG_ACT_OR(mpnet, act, "hidden_act", "gelu"),
 	OG_FLAG_OR(mpnet, tied, "tie_word_embeddings", true),
-	OG_ONLY("is_decoder", "false"),
-	OG_ONLY("add_cross_attention", "false"),
-	OG_ONLY("is_encoder_decoder", "false"),
+	OG_ONLY_ENCODES,
 	{ 0 },
 };
 
@@ -86,58 +83,32 @@ static og_val encode(og_build *b, const void *config, og_text_in in)
 
 /* ---- the heads ---- */
 
-static og_val first_token(og_build *b, const mpnet *c, og_val x)
-{
-	return og_unary(b, "Tanh", og_linear(b, og_token(b, x, 0), "dense", c->hidden));
-}
-
-static og_val classify(og_build *b, const void *config, og_val x, int64_t n)
-{
-	OG_SCOPE(b, "classifier") x = og_linear(b, first_token(b, config, x), "out_proj", n);
-	return x;
-}
-
 /* The pooler serves here alone. */
 static og_val choose(og_build *b, const void *config, og_val x)
 {
-	OG_SCOPE(b, "mpnet") OG_SCOPE(b, "pooler") x = first_token(b, config, x);
+	(void)config;
+	OG_SCOPE(b, "mpnet") OG_SCOPE(b, "pooler") x = og_text_pooler(b, x);
 	return og_linear(b, x, "classifier", 1);
 }
 
 static void tie(og_build *b, const void *config)
 {
 	const mpnet *c = config;
-	OG_SCOPE(b, "lm_head") {
-		og_tied(b, "decoder.bias", "bias");
-		if (c->tied)
-			og_tied(b, "decoder.weight", "/mpnet.embeddings.word_embeddings.weight");
-	}
+	og_text_tie_lm_head(b, "mpnet", c->tied);
 }
 
 static og_val words(og_build *b, const void *config, og_val x)
 {
 	const mpnet *c = config;
-	OG_SCOPE(b, "lm_head") {
-		x = og_act(b, og_linear(b, x, "dense", c->hidden), OG_ACT_GELU); /* whatever hidden_act is */
-		x = og_layer_norm(b, x, "layer_norm", c->eps);
-		x = og_linear(b, x, "decoder", c->vocab);
-	}
-	return x;
+	return og_text_lm_head(b, x, c->vocab, c->eps);
 }
 
 static const og_text text = {
-	.no_segments = true, .labels = OG_TEXT_LABELS(mpnet, labels), .encode = encode, .classify = classify, .choose = choose, .words = words, .tie = tie,
+	.no_segments = true, .labels = OG_TEXT_LABELS(mpnet, labels), .encode = encode, .classify = og_text_pooled_classifier,
+	.choose = choose, .words = words, .tie = tie,
 };
 
-static const og_head heads[] = {
-	{ "MPNetModel", OG_TASK_FEATURES, OG_ONE_FILE(og_text_features) },
-	{ "MPNetForMaskedLM", "fill-mask", OG_ONE_FILE(og_text_fill_mask) },
-	{ "MPNetForSequenceClassification", "text-classification", OG_ONE_FILE(og_text_classification) },
-	{ "MPNetForTokenClassification", "token-classification", OG_ONE_FILE(og_text_token_classification) },
-	{ "MPNetForQuestionAnswering", "question-answering", OG_ONE_FILE(og_text_question_answering) },
-	{ "MPNetForMultipleChoice", "multiple-choice", OG_ONE_FILE(og_text_multiple_choice) },
-	{ 0 },
-};
+static const og_head heads[] = { OG_TEXT_HEADS("MPNet"), { 0 } };
 
 /* Rules for what no file of the task uses; a tensor that is claimed never meets them. */
 static const og_ignore ignore[] = {

@@ -6,7 +6,7 @@
 #include "arch/roberta.h"
 
 static const og_field fields[] = { OG_ROBERTA_FIELDS(50265) };
-static const og_head heads[] = { OG_ROBERTA_HEADS("Roberta") };
+static const og_head heads[] = { OG_TEXT_HEADS("Roberta"), { 0 } };
 
 /* ---- the encoder ---- */
 
@@ -47,47 +47,29 @@ static og_val encode(og_build *b, const void *config, og_text_in in)
 
 /* ---- the heads ---- */
 
-static og_val first_token(og_build *b, const roberta *c, og_val x)
-{
-	return og_unary(b, "Tanh", og_linear(b, og_token(b, x, 0), "dense", c->hidden));
-}
-
-static og_val classify(og_build *b, const void *config, og_val x, int64_t n)
-{
-	OG_SCOPE(b, "classifier") x = og_linear(b, first_token(b, config, x), "out_proj", n);
-	return x;
-}
-
 /* The pooler serves here alone. */
 static og_val choose(og_build *b, const void *config, og_val x)
 {
-	OG_SCOPE(b, "roberta") OG_SCOPE(b, "pooler") x = first_token(b, config, x);
+	(void)config;
+	OG_SCOPE(b, "roberta") OG_SCOPE(b, "pooler") x = og_text_pooler(b, x);
 	return og_linear(b, x, "classifier", 1);
 }
 
 static void tie(og_build *b, const void *config)
 {
 	const roberta *c = config;
-	OG_SCOPE(b, "lm_head") {
-		og_tied(b, "decoder.bias", "bias");
-		if (c->tied)
-			og_tied(b, "decoder.weight", "/roberta.embeddings.word_embeddings.weight");
-	}
+	og_text_tie_lm_head(b, "roberta", c->tied);
 }
 
 static og_val words(og_build *b, const void *config, og_val x)
 {
 	const roberta *c = config;
-	OG_SCOPE(b, "lm_head") {
-		x = og_act(b, og_linear(b, x, "dense", c->hidden), OG_ACT_GELU); /* whatever hidden_act is */
-		x = og_layer_norm(b, x, "layer_norm", c->eps);
-		x = og_linear(b, x, "decoder", c->vocab);
-	}
-	return x;
+	return og_text_lm_head(b, x, c->vocab, c->eps);
 }
 
 const og_text og_roberta_text = {
-	.no_segments = true, .labels = OG_TEXT_LABELS(roberta, labels), .encode = encode, .classify = classify, .choose = choose, .words = words, .tie = tie,
+	.no_segments = true, .labels = OG_TEXT_LABELS(roberta, labels), .encode = encode, .classify = og_text_pooled_classifier,
+	.choose = choose, .words = words, .tie = tie,
 };
 
 /* Rules for what no file of the task uses; a tensor that is claimed never meets them. */

@@ -5,8 +5,7 @@
 #ifndef OG_ARCH_ROBERTA_H
 #define OG_ARCH_ROBERTA_H
 
-#include "arch/arch.h"
-#include "blocks/text.h"
+#include "arch/heads.h"
 
 typedef struct roberta {
 	int64_t vocab, hidden, layers, heads, ffn, positions, segments, pad, labels;
@@ -30,18 +29,7 @@ typedef struct roberta {
 	OG_ACT_OR(roberta, act, "hidden_act", "gelu"), \
 	OG_CHOICE_OR(roberta, position, "position_embedding_type", OG_TEXT_POSITIONS), \
 	OG_FLAG_OR(roberta, tied, "tie_word_embeddings", true), \
-	OG_ONLY("is_decoder", "false"), \
-	OG_ONLY("add_cross_attention", "false"), \
-	OG_ONLY("is_encoder_decoder", "false"), \
-	{ 0 }
-
-#define OG_ROBERTA_HEADS(stem) \
-	{ stem "Model", OG_TASK_FEATURES, OG_ONE_FILE(og_text_features) }, \
-	{ stem "ForMaskedLM", "fill-mask", OG_ONE_FILE(og_text_fill_mask) }, \
-	{ stem "ForSequenceClassification", "text-classification", OG_ONE_FILE(og_text_classification) }, \
-	{ stem "ForTokenClassification", "token-classification", OG_ONE_FILE(og_text_token_classification) }, \
-	{ stem "ForQuestionAnswering", "question-answering", OG_ONE_FILE(og_text_question_answering) }, \
-	{ stem "ForMultipleChoice", "multiple-choice", OG_ONE_FILE(og_text_multiple_choice) }, \
+	OG_ONLY_ENCODES, \
 	{ 0 }
 
 extern const og_text og_roberta_text;

@@ -4,6 +4,6 @@
 #include "arch/roberta.h"
 
 static const og_field fields[] = { OG_ROBERTA_FIELDS(30522) };
-static const og_head heads[] = { OG_ROBERTA_HEADS("XLMRoberta") };
+static const og_head heads[] = { OG_TEXT_HEADS("XLMRoberta"), { 0 } };
 
 const og_arch og_arch_xlm_roberta = { OG_ROBERTA, .model_type = "xlm-roberta", .like = "roberta", .fields = fields, .heads = heads };

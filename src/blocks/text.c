@@ -3,6 +3,8 @@
  * Text encoders: inputs, embeddings, the layer, and six tasks over what a family encodes. */
 #include "blocks/text.h"
 
+#include <stdio.h>
+
 /* ---- inputs ---- */
 
 static og_val input(og_build *b, const char *name)
@@ -75,6 +77,49 @@ og_val og_text_layers(og_build *b, og_val x, og_text_layers_o o)
 	for (int64_t i = 0; i < o.layers; i++)
 		OG_SCOPE(b, "encoder.layer.%d", (int)i) x = og_post_norm(b, x, layer);
 	return x;
+}
+
+/* ---- heads ---- */
+
+static int64_t width(og_build *b, og_val x)
+{
+	int64_t n = 1;
+	if (!og_build_stuck(b) && !og_dim_is_int(og_build_dims(b), og_dim_at(b, x, -1), &n))
+		og_build_fail(b, ONNXGATE_INTERNAL, "the width of what is encoded is not known");
+	return n;
+}
+
+og_val og_text_pooler(og_build *b, og_val x)
+{
+	return og_unary(b, "Tanh", og_linear(b, og_token(b, x, 0), "dense", width(b, x)));
+}
+
+og_val og_text_pooled_classifier(og_build *b, const void *config, og_val x, int64_t n)
+{
+	(void)config;
+	OG_SCOPE(b, "classifier") x = og_linear(b, og_text_pooler(b, x), "out_proj", n);
+	return x;
+}
+
+og_val og_text_lm_head(og_build *b, og_val x, int64_t vocab, double eps)
+{
+	OG_SCOPE(b, "lm_head") {
+		x = og_act(b, og_linear(b, x, "dense", width(b, x)), OG_ACT_GELU);
+		x = og_layer_norm(b, x, "layer_norm", eps);
+		x = og_linear(b, x, "decoder", vocab);
+	}
+	return x;
+}
+
+void og_text_tie_lm_head(og_build *b, const char *base, bool tied)
+{
+	char words[96];
+	snprintf(words, sizeof(words), "/%s.embeddings.word_embeddings.weight", base);
+	OG_SCOPE(b, "lm_head") {
+		og_tied(b, "decoder.bias", "bias");
+		if (tied)
+			og_tied(b, "decoder.weight", words);
+	}
 }
 
 /* ---- the tasks ---- */

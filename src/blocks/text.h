@@ -70,4 +70,15 @@ typedef struct og_text_layers_o {
 } og_text_layers_o;
 og_val og_text_layers(og_build *b, og_val x, og_text_layers_o o);
 
+/* ---- what heads are made of ---- */
+
+/* tanh of a square layer "dense" over the first token: [B, S, H] → [B, H]. */
+og_val og_text_pooler(og_build *b, og_val x);
+/* A classify() of an og_text: og_text_pooler() and the layer "out_proj" below the scope "classifier". */
+og_val og_text_pooled_classifier(og_build *b, const void *config, og_val x, int64_t n);
+/* The words below the scope "lm_head": dense, GELU whatever the config says, layer_norm, decoder, [B, S, H] → [B, S, vocab]; and what
+ * tie() says of them: one bias by two names, and when `tied` the matrix of the words below the scope `base`. */
+og_val og_text_lm_head(og_build *b, og_val x, int64_t vocab, double eps);
+void og_text_tie_lm_head(og_build *b, const char *base, bool tied);
+
 #endif
