@@ -6,15 +6,16 @@
 #include "arch/heads.h"
 #include "base/limits.h"
 
-/* Of summary_type: the first is done, the others take padding for text (or are not there in the reference, either). */
-static const char *const summaries[] = { "first", "last", "mean", "cls_index", "attn" };
+/* summary_type: how many vectors become one. */
+#define SUMMARIES "first last mean cls_index attn"
+enum { FIRST, LAST, MEAN, CLS_INDEX };
 
 typedef struct electra {
 	int64_t vocab, embedding, hidden, layers, heads, ffn, positions, segments, labels;
 	double eps;
 	og_act_kind act, summary_act;
 	int position; /* index into OG_TEXT_POSITIONS */
-	int summary;  /* index into summaries */
+	int summary;  /* index into SUMMARIES */
 	bool summary_projects, summary_labels, tied;
 } electra;
 
@@ -31,7 +32,7 @@ static const og_field fields[] = {
 	OG_REAL_OR(electra, eps, "layer_norm_eps", 1e-12),
 	OG_ACT_OR(electra, act, "hidden_act", "gelu"),
 	OG_CHOICE_OR(electra, position, "position_embedding_type", OG_TEXT_POSITIONS),
-	OG_CHOICE_OR(electra, summary, "summary_type", "first last mean cls_index attn"),
+	OG_CHOICE_OR(electra, summary, "summary_type", SUMMARIES),
 	OG_FLAG_OR(electra, summary_projects, "summary_use_proj", true),
 	OG_FLAG_OR(electra, summary_labels, "summary_proj_to_labels", false),
 	OG_ACT_OR_NONE(electra, summary_act, "summary_activation", "gelu"),
@@ -41,6 +42,13 @@ static const og_field fields[] = {
 };
 
 static const og_inert inert[] = { { 0 } };
+
+static void facts(const void *config, const char *task, og_input_facts *f)
+{
+	const electra *c = config;
+	if (og_streq(task, "multiple-choice") && (c->summary == LAST || c->summary == MEAN))
+		f->padding_counts = c->summary == LAST ? "summary_type last" : "summary_type mean";
+}
 
 /* ---- the encoder ---- */
 
@@ -74,16 +82,26 @@ static og_val classify(og_build *b, const void *config, og_val x, int64_t n)
 	return x;
 }
 
+/* [B, S, H] → [B, H]. The last token is that of the longest text, and the mean is over its length: padding counts, as in the reference. */
+static og_val one_vector(og_build *b, const electra *c, og_val x)
+{
+	switch (c->summary) {
+	case FIRST: return og_token(b, x, 0);
+	case LAST: return og_token(b, x, -1);
+	case MEAN: return og_reduce(b, "ReduceMean", x, 1, false);
+	}
+	return og_build_fail(b, ONNXGATE_UNSUPPORTED, "summary_type: expected first, last or mean for multiple-choice, found %s",
+		c->summary == CLS_INDEX ? "cls_index, which asks for an input that no file has" : "attn, which the reference class does not do");
+}
+
 static og_val choose(og_build *b, const void *config, og_val x)
 {
 	const electra *c = config;
-	if (c->summary)
-		return og_build_fail(b, ONNXGATE_UNSUPPORTED, "summary_type: only %s is done for multiple-choice, found %s", summaries[0], summaries[c->summary]);
 	if (c->summary_projects && c->summary_labels && c->labels != c->hidden) /* the reference then gives the classifier what it cannot take */
 		return og_build_fail(b, ONNXGATE_UNSUPPORTED, "summary_proj_to_labels: expected false, or as many labels as hidden_size, %lld; found %lld labels",
 			(long long)c->hidden, (long long)c->labels);
 	OG_SCOPE(b, "sequence_summary") {
-		x = og_token(b, x, 0);
+		x = one_vector(b, c, x);
 		if (c->summary_projects)
 			x = og_linear(b, x, "summary", c->hidden);
 		OG_NODE_SCOPE(b, "activation") x = og_act(b, x, c->summary_act);
@@ -137,5 +155,5 @@ static const char *const marks[] = { "embeddings.word_embeddings.weight", "encod
 const og_arch og_arch_electra = {
 	.model_type = "electra", .base_prefix = "electra", .revision = 1,
 	.config_size = sizeof(electra), .family = &text, .fields = fields, .inert = inert, .heads = heads, .ignore = ignore, .marks = marks,
-	.like = "bert",
+	.like = "bert", .facts = facts,
 };

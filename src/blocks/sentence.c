@@ -12,11 +12,6 @@ typedef struct features {
 
 /* ---- pooling ---- */
 
-static og_val reduce(og_build *b, const char *op, og_val x, int64_t axis, bool keep)
-{
-	return og_op(b, op, (og_val[]){ x, og_const_ints(b, &axis, 1) }, 2, &OG_INT("keepdims", keep), 1);
-}
-
 /* Σ x·w over the positions, w: [B, S] → [B, H]. */
 static og_val weighted_sum(og_build *b, og_val x, og_val w)
 {
@@ -30,14 +25,14 @@ static og_val at_least(og_build *b, og_val x, float low)
 
 static og_val mean(og_build *b, og_val x, og_val w, bool root)
 {
-	og_val count = at_least(b, reduce(b, "ReduceSum", w, 1, true), 1e-9f); /* [B, 1] */
+	og_val count = at_least(b, og_reduce(b, "ReduceSum", w, 1, true), 1e-9f); /* [B, 1] */
 	return og_div(b, weighted_sum(b, x, w), root ? og_unary(b, "Sqrt", count) : count);
 }
 
 static og_val largest(og_build *b, og_val x, og_val mask)
 {
 	og_val absent = og_expand_dims(b, og_equal(b, mask, og_const_i64(b, 0)), 2);
-	return reduce(b, "ReduceMax", og_where(b, absent, og_const_f32(b, -INFINITY), x), 1, false);
+	return og_reduce(b, "ReduceMax", og_where(b, absent, og_const_f32(b, -INFINITY), x), 1, false);
 }
 
 /* x at one position of each row, the first or last of those where the mask is largest. Without any 1 the first counts as one, and the
@@ -84,7 +79,7 @@ static og_val pool(og_build *b, const features *f, const og_module *m)
 /* x / max(‖x‖, 1e-12) */
 static og_val normalized(og_build *b, og_val x)
 {
-	og_val length = og_unary(b, "Sqrt", reduce(b, "ReduceSum", og_mul(b, x, x), 1, true));
+	og_val length = og_unary(b, "Sqrt", og_reduce(b, "ReduceSum", og_mul(b, x, x), 1, true));
 	return og_div(b, x, at_least(b, length, 1e-12f));
 }
 

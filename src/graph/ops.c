@@ -76,6 +76,11 @@ og_val og_cumsum(og_build *b, og_val x, int64_t axis)
 	return og_op(b, "CumSum", (og_val[]){ x, og_const_i64(b, axis) }, 2, NULL, 0);
 }
 
+og_val og_reduce(og_build *b, const char *op, og_val x, int64_t axis, bool keep)
+{
+	return og_op(b, op, (og_val[]){ x, og_const_ints(b, &axis, 1) }, 2, &OG_INT("keepdims", keep), 1);
+}
+
 og_val og_softmax(og_build *b, og_val x, int64_t axis)
 {
 	return og_op(b, "Softmax", &x, 1, &OG_INT("axis", axis), 1);

@@ -115,6 +115,7 @@ typedef struct og_input_facts {
 	int64_t max_positions; /* the longest text */
 	int64_t pad_token_id;  /* -1: none */
 	int64_t end_token_id;  /* where it stands a text is pooled, so that each needs one and padding none; -1: there is no such thing */
+	const char *padding_counts; /* what of the config makes padding count as text does, which no check can then deny; NULL: nothing does */
 	og_image_facts image;
 	og_sound_facts sound;
 } og_input_facts;

@@ -64,6 +64,9 @@ def electra_cases():
     yield "no activation", {"summary_activation": None}, "multiple-choice"
     yield "neither", {"summary_use_proj": False, "summary_activation": None}, "multiple-choice"
     yield "summary_type last, where it is not read", {"summary_type": "last"}, "text-classification"
+    for summary in ("last", "mean"):
+        for change in ({}, {"summary_use_proj": False}, {"summary_activation": "tanh"}, {"summary_proj_to_labels": True, "num_labels": 48}):
+            yield f"summary_type {summary} {change}", {"summary_type": summary, **change}, "multiple-choice"
     for act in ("", "tanh", "relu", "gelu_new", "silu"):
         yield f"summary_activation {act!r}", {"summary_activation": act}, "multiple-choice"
     yield "projection to as many labels as hidden_size", {"summary_proj_to_labels": True, "num_labels": 48}, "multiple-choice"
@@ -75,7 +78,7 @@ def electra_cases():
 
 def electra_random(rng):
     return {
-        "embedding_size": int(rng.integers(2, 90)), "summary_use_proj": bool(rng.integers(2)),
+        "embedding_size": int(rng.integers(2, 90)), "summary_use_proj": bool(rng.integers(2)), "summary_type": ("first", "last", "mean")[int(rng.integers(3))],
         "summary_activation": (None, "gelu", "tanh", "mish")[int(rng.integers(4))],
     }  # fmt: skip
 
@@ -187,6 +190,8 @@ FAMILIES = {
             ("more layers than the file has", {"num_hidden_layers": 4}, (12,)),
             ("embedding_size of another width", {"embedding_size": 29}, (11,)),
             ("embedding_size of hidden_size", {"embedding_size": 48}, (11, 12)),
+            ("summary_type cls_index", {"summary_type": "cls_index"}, (6,), "multiple-choice"),
+            ("summary_type attn", {"summary_type": "attn"}, (6,), "multiple-choice"),
             ("summary_activation prelu", {"summary_activation": "prelu"}, (6,)),
             ("summary_activation unheard_of", {"summary_activation": "unheard_of"}, (6,)),
         ),

@@ -71,6 +71,25 @@ static void test_electra__a_choice_is_summed_up_as_the_config_says(void **state)
 	expect_summary("\"summary_use_proj\": false", false, "Erf");
 	expect_summary("\"summary_use_proj\": false, \"summary_proj_to_labels\": true", false, "Erf");
 	expect_summary("\"summary_proj_to_labels\": true, \"num_labels\": 8", true, "Erf");
+	expect_summary("\"summary_type\": \"last\"", true, "Erf");
+	expect_summary("\"summary_type\": \"mean\", \"summary_use_proj\": false", false, "Erf");
+}
+
+static void test_electra__the_vectors_of_a_choice_become_one_as_the_config_says(void **state)
+{
+	static const struct { const char *type, *op, *other; } rows[] = {
+		{ "first", "Gather", "ReduceMean" }, { "last", "Gather", "ReduceMean" }, { "mean", "ReduceMean", "Gather" },
+	};
+	(void)state;
+	for (size_t i = 0; i < OG_COUNT(rows); i++) {
+		og_auto(og_arena) *arena = og_arena_new();
+		asked a;
+		assert_int_equal(describe("ElectraForMultipleChoice", og_arena_printf(arena, "\"summary_type\": \"%s\"", rows[i].type), arena, &a, NULL), OG_OK);
+		assert_true(has_node(&a, rows[i].op, "/sequence_summary/"));
+		assert_false(has_node(&a, rows[i].other, "/sequence_summary/"));
+		assert_int_equal(a.plan->facts.padding_counts != NULL, i > 0);
+		assert_int_equal(a.plan->nnotes, i > 0);
+	}
 }
 
 static void test_electra__only_narrow_embeddings_are_widened(void **state)
@@ -115,9 +134,8 @@ static void test_electra__what_is_not_done_is_refused_by_name(void **state)
 {
 	static const char choice[] = "ElectraForMultipleChoice", text[] = "ElectraForSequenceClassification";
 	(void)state;
-	expect_refusal(choice, "\"summary_type\": \"last\"", ONNXGATE_UNSUPPORTED, "summary_type: only first is done for multiple-choice, found last");
-	expect_refusal(choice, "\"summary_type\": \"mean\"", ONNXGATE_UNSUPPORTED, "found mean");
-	expect_refusal(choice, "\"summary_type\": \"cls_index\"", ONNXGATE_UNSUPPORTED, "found cls_index");
+	expect_refusal(choice, "\"summary_type\": \"cls_index\"", ONNXGATE_UNSUPPORTED,
+		"summary_type: expected first, last or mean for multiple-choice, found cls_index");
 	expect_refusal(choice, "\"summary_type\": \"attn\"", ONNXGATE_UNSUPPORTED, "found attn");
 	expect_refusal(choice, "\"summary_type\": \"sum\"", ONNXGATE_UNSUPPORTED, "summary_type: expected one of first last");
 	expect_refusal(choice, "\"summary_proj_to_labels\": true", ONNXGATE_UNSUPPORTED, "summary_proj_to_labels: expected false");
@@ -133,6 +151,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_electra__a_choice_is_summed_up_as_the_config_says),
+		cmocka_unit_test(test_electra__the_vectors_of_a_choice_become_one_as_the_config_says),
 		cmocka_unit_test(test_electra__only_narrow_embeddings_are_widened),
 		cmocka_unit_test(test_electra__a_discriminator_gives_its_features),
 		cmocka_unit_test(test_electra__what_is_not_done_is_refused_by_name),
