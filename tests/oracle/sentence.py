@@ -54,18 +54,19 @@ def layer_norm(g, width):
     return "LayerNorm", {"dimension": width}, {"norm.weight": 1 + 0.3 * torch.randn(width, generator=g), "norm.bias": 0.4 * torch.randn(width, generator=g)}
 
 
+PLACES, FILES = {"Dense": "base.modules"}, {"LayerNorm": "layer_norm"}  # of new types
 NORMALIZE = ("Normalize", None, None)
 DROPOUT = ("Dropout", {"dropout": 0.1}, None)
 
 
 def write_modules(folder, modules, form):
     rows = [{"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"}]
-    new = "sentence_transformers.sentence_transformer.modules"
     if form.get("new_types"):
         rows[0]["type"] = "sentence_transformers.base.modules.transformer.Transformer"
     for i, (name, config, tensors) in enumerate(modules, 1):
         path = f"{i}_{name}"
-        kind = f"{new}.{name.lower()}.{name}" if form.get("new_types") else f"sentence_transformers.models.{name}"
+        kind = f"sentence_transformers.{PLACES.get(name, 'sentence_transformer.modules')}.{FILES.get(name, name.lower())}.{name}"
+        kind = kind if form.get("new_types") else f"sentence_transformers.models.{name}"
         rows.append({"idx": i, "name": str(i), "path": path, "type": kind})
         os.makedirs(os.path.join(folder, path), exist_ok=True)
         if config is not None:
@@ -179,7 +180,7 @@ def cases():
     twice = [dense(g, h, 64), layer_norm(g, 64), dense(g, 64, 16), layer_norm(g, 16)]
     yield "albert", "two of everything", [pooling(h, ["mean"]), *twice, NORMALIZE], {"new_types": True}
     yield "bert", "Dense on tokens", [dense(g, h, 25, module_input_name="token_embeddings"), pooling(25, ["mean", "max"])], {}
-    yield "bert", "Dropout, Normalize before the pooling", [NORMALIZE, DROPOUT, pooling(h, ["mean"]), DROPOUT], {}
+    yield "bert", "Normalize before the pooling, Dropout behind it", [NORMALIZE, pooling(h, ["mean"]), DROPOUT], {}
 
 
 def rounded(modules, form):
