@@ -42,6 +42,15 @@ static og_val scores_of(og_build *b, og_val q, og_val plain_q, og_val k, const o
 	return o->mask.id ? og_add(b, s, o->mask) : s;
 }
 
+/* One of the three projections, which are parts 0, 1 and 2 where they are packed. */
+static og_val projected(og_build *b, og_val x, const char *name, const og_attn_o *o, int part, int64_t hidden)
+{
+	og_linear_o l = { .no_bias = o->no_qkv_bias };
+	if (o->packed)
+		l = (og_linear_o){ .weight = "in_proj_weight", .bias = "in_proj_bias", .part = part, .of = 3 };
+	return og_linear_opt(b, x, o->packed ? o->packed : name, hidden, l);
+}
+
 og_val og_attention(og_build *b, og_val x, og_attn_o o)
 {
 	int64_t hidden = 0;
@@ -51,12 +60,11 @@ og_val og_attention(og_build *b, og_val x, og_attn_o o)
 		return og_build_fail(b, ONNXGATE_UNSUPPORTED, "a hidden size of %lld is not divisible by %lld heads", (long long)hidden, (long long)o.heads);
 	sizes n = { o.heads, hidden / o.heads };
 	double scale = o.scale != 0 ? o.scale : 1 / sqrt((double)n.head);
-	const og_linear_o qkv = { .no_bias = o.no_qkv_bias };
-	og_val plain_q = og_linear_opt(b, x, o.q, hidden, qkv), q = og_mul(b, plain_q, og_const_f32(b, (float)scale));
+	og_val plain_q = projected(b, o.from.id ? o.from : x, o.q, &o, 0, hidden), q = og_mul(b, plain_q, og_const_f32(b, (float)scale));
 	plain_q = o.relative.distances.id && o.relative.unscaled ? split_heads(b, plain_q, n, false) : OG_NONE;
 	q = split_heads(b, q, n, false);
-	og_val k = split_heads(b, og_linear_opt(b, x, o.k, hidden, qkv), n, true);
-	og_val v = split_heads(b, og_linear_opt(b, x, o.v, hidden, qkv), n, false);
+	og_val k = split_heads(b, projected(b, x, o.k, &o, 1, hidden), n, true);
+	og_val v = split_heads(b, projected(b, x, o.v, &o, 2, hidden), n, false);
 	og_val p = og_softmax(b, scores_of(b, q, plain_q, k, &o, n, scale), -1);
 	return og_linear(b, merge_heads(b, og_matmul(b, p, v), n), o.o, hidden);
 }

@@ -17,6 +17,7 @@ typedef struct og_linear_o {
 	const char *weight, *bias; /* names other than NAME.weight, NAME.bias */
 	bool no_bias;
 	bool in_out; /* stored [in, out]: Conv1D */
+	int64_t part, of; /* of > 0: it is number `part` of `of` layers that are stored below each other */
 } og_linear_o;
 
 /* [..., in] → [..., out]. A 2-D input gives a Gemm, which takes the weight as it lies. */
@@ -52,6 +53,10 @@ og_val og_distances(og_build *b, og_val positions, int64_t offset);
 /* [B, S] of 1 and 0 → [B, 1, 1, S] of 0 and the lowest finite float, as PyTorch adds it to the scores. */
 og_val og_mask_bias(og_build *b, og_val mask);
 
+/* positions: [S] → [S, S] that is 0 where the key stands at the query or before it and the lowest finite float behind it. The sum
+ * with a mask's bias is, as in PyTorch, −∞ for what is both behind and padding. */
+og_val og_causal_bias(og_build *b, og_val positions);
+
 /* ---- attention ---- */
 
 /* Relative positions of Shaw et al. 2018 (arXiv:1803.02155), as relative_key and relative_key_query have them:
@@ -66,6 +71,8 @@ typedef struct og_relative_o {
 
 typedef struct og_attn_o {
 	const char *q, *k, *v, *o; /* projections */
+	const char *packed;        /* instead of q, k and v: a scope with the three in one, as torch.nn.MultiheadAttention has them */
+	og_val from;               /* whence the queries come, [B or 1, Q, H]; OG_NONE: from x itself */
 	int64_t heads;
 	og_val mask;  /* additive, broadcast to [B, N, S, S]; OG_NONE: none */
 	double scale; /* 0: 1/sqrt(head size) */
@@ -73,7 +80,7 @@ typedef struct og_attn_o {
 	og_relative_o relative;
 } og_attn_o;
 
-/* Multi-head self-attention, [B, S, H] → [B, S, H], output projection included (Vaswani et al. 2017, arXiv:1706.03762). */
+/* Multi-head attention, [B, S, H] → [B, S, H], or [B, Q, H] with queries of their own; output projection included (Vaswani et al. 2017, arXiv:1706.03762). */
 og_val og_attention(og_build *b, og_val x, og_attn_o o);
 
 /* A learned number for each head and each bucket of distances, added to the scores, as Raffel et al. 2019 have it
@@ -90,5 +97,10 @@ og_val og_bucket_bias(og_build *b, og_val positions, const char *name, og_bucket
 
 og_val og_act(og_build *b, og_val x, og_act_kind kind);
 og_val og_token(og_build *b, og_val x, int64_t index); /* [B, S, H] → [B, H] */
+/* A position in each text that differs from text to text: at [B], positions in [B, S, …] → where these are when the texts lie end to end,
+ * and the rows of x [B, S, …] that are there → [B, …]. */
+og_val og_rows_of(og_build *b, og_val x, og_val at);
+og_val og_row(og_build *b, og_val x, og_val rows);
+og_val og_normalize(og_build *b, og_val x); /* x / ‖x‖ over the last axis */
 
 #endif

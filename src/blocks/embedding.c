@@ -37,6 +37,38 @@ og_val og_mask_bias(og_build *b, og_val mask)
 	return og_mul(b, absent, og_const_f32(b, -FLT_MAX));
 }
 
+og_val og_causal_bias(og_build *b, og_val positions)
+{
+	og_val query = og_expand_dims(b, positions, 1), key = og_expand_dims(b, positions, 0);
+	og_val behind = og_op(b, "Greater", (og_val[]){ key, query }, 2, NULL, 0);
+	return og_where(b, behind, og_const_f32(b, -FLT_MAX), og_const_f32(b, 0.0f));
+}
+
+og_val og_rows_of(og_build *b, og_val x, og_val at)
+{
+	og_val length = og_dim_value(b, og_dim_at(b, x, 1)), texts = og_dim_value(b, og_dim_at(b, x, 0));
+	return og_add(b, og_mul(b, og_range(b, og_const_i64(b, 0), texts), length), at);
+}
+
+og_val og_row(og_build *b, og_val x, og_val rows)
+{
+	og_dim dims[OG_RANK_MAX];
+	int rank = og_rank_of(b, x);
+	if (og_build_stuck(b))
+		return OG_NONE;
+	if (rank < 2)
+		return og_build_fail(b, ONNXGATE_INTERNAL, "rows of a value of rank %d", rank);
+	dims[0] = og_dim_mul(og_build_dims(b), og_dim_at(b, x, 0), og_dim_at(b, x, 1));
+	for (int i = 2; i < rank; i++)
+		dims[i - 1] = og_dim_at(b, x, i);
+	return og_gather(b, og_reshape_dims(b, x, dims, (size_t)rank - 1), rows, 0);
+}
+
+og_val og_normalize(og_build *b, og_val x)
+{
+	return og_div(b, x, og_reduce(b, "ReduceL2", x, -1, true));
+}
+
 og_val og_token(og_build *b, og_val x, int64_t index)
 {
 	return og_gather(b, x, og_const_i64(b, index), 1);

@@ -9,8 +9,17 @@ static const char *or_name(const char *given, const char *usual)
 }
 
 /* 2-D: Gemm with the weight as stored. Otherwise MatMul wants it [in, out], which the emission transposes on the way. */
+static og_val project_part(og_build *b, og_val x, int64_t in, int64_t out, const og_linear_o *o)
+{
+	int64_t rows = o->of * out, first = o->part * out;
+	og_val y = og_matmul(b, x, og_weight_rows(b, or_name(o->weight, "weight"), rows, in, first, out, true));
+	return o->no_bias ? y : og_add(b, y, og_weight_rows(b, or_name(o->bias, "bias"), rows, 0, first, out, false));
+}
+
 static og_val project(og_build *b, og_val x, int64_t in, int64_t out, const og_linear_o *o)
 {
+	if (o->of)
+		return project_part(b, x, in, out, o);
 	const char *weight = or_name(o->weight, "weight"), *bias = or_name(o->bias, "bias");
 	bool gemm = og_rank_of(b, x) == 2 && !o->in_out;
 	og_val w = gemm ? og_weight(b, weight, out, in) : o->in_out ? og_weight(b, weight, in, out) : og_weight_transposed(b, weight, out, in);

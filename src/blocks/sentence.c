@@ -39,16 +39,11 @@ static og_val largest(og_build *b, og_val x, og_val mask)
  * last gives zeros, as in the reference. */
 static og_val one_position(og_build *b, og_val x, og_val mask, bool last)
 {
-	og_dims *d = og_build_dims(b);
-	og_dim rows = og_dim_at(b, x, 0), length = og_dim_at(b, x, 1), width = og_dim_at(b, x, 2), all = og_dim_mul(d, rows, length);
-	og_val small = og_cast(b, mask, OG_I32); /* int64 has no kernel in ONNX Runtime */
-	og_val at = og_op(b, "ArgMax", &small, 1, (og_attr[]){ OG_INT("axis", 1), OG_INT("keepdims", 0), OG_INT("select_last_index", last) }, 3);
-	og_val row = og_mul(b, og_range(b, og_const_i64(b, 0), og_dim_value(b, rows)), og_dim_value(b, length));
-	at = og_add(b, row, at);
-	og_val y = og_gather(b, og_reshape(b, x, all, width), at, 0);
+	og_val small = og_cast(b, mask, OG_I32), at = og_rows_of(b, x, og_argmax(b, small, 1, last)); /* int64 has no kernel in ONNX Runtime */
+	og_val y = og_row(b, x, at);
 	if (!last)
 		return y;
-	og_val valid = og_gather(b, og_reshape(b, og_cast(b, mask, OG_F32), all), at, 0);
+	og_val valid = og_row(b, og_cast(b, mask, OG_F32), at);
 	return og_mul(b, y, og_expand_dims(b, valid, 1));
 }
 

@@ -43,7 +43,7 @@ og_val og_text_embed(og_build *b, og_text_in in, og_val positions, og_text_embed
 		if (in.segments.id)
 			x = og_add(b, x, og_embed(b, in.segments, "token_type_embeddings", o.segments, o.width));
 		else if (o.segments)
-			x = og_add(b, x, og_weight_rows(b, "token_type_embeddings.weight", o.segments, o.width, 0, 1));
+			x = og_add(b, x, og_weight_rows(b, "token_type_embeddings.weight", o.segments, o.width, 0, 1, false));
 		if (positions.id)
 			x = og_add(b, x, og_embed(b, positions, "position_embeddings", o.positions, o.width));
 		x = og_layer_norm(b, x, "LayerNorm", o.eps);

@@ -10,13 +10,13 @@
 
 /* ---- the input ---- */
 
-og_val og_vision_pixels(og_build *b, int64_t channels, og_size image)
+og_val og_vision_pixels(og_build *b, const char *batch, int64_t channels, og_size image)
 {
 	char dims[3][24];
 	snprintf(dims[0], sizeof(dims[0]), "%lld", (long long)channels);
 	snprintf(dims[1], sizeof(dims[1]), "%lld", (long long)image.height);
 	snprintf(dims[2], sizeof(dims[2]), "%lld", (long long)image.width);
-	return og_input(b, "pixel_values", OG_F32, "batch_size", dims[0], dims[1], dims[2]);
+	return og_input(b, "pixel_values", OG_F32, batch, dims[0], dims[1], dims[2]);
 }
 
 static int64_t whole(const void *config, size_t at)
@@ -30,7 +30,7 @@ og_val og_vision_encoded(og_build *b, const void *config, const og_vision *v)
 {
 	og_size image;
 	memcpy(&image, (const char *)config + v->image, sizeof(image));
-	return v->encode(b, config, og_vision_pixels(b, whole(config, v->channels), image));
+	return v->encode(b, config, og_vision_pixels(b, "batch_size", whole(config, v->channels), image));
 }
 
 /* ---- the encoder ---- */

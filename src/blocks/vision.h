@@ -29,7 +29,7 @@ void og_vision_reconstruction(og_build *b, const void *config, const void *visio
 
 /* ---- what encoders are made of ---- */
 
-og_val og_vision_pixels(og_build *b, int64_t channels, og_size image); /* the input: [B, C, height, width] */
+og_val og_vision_pixels(og_build *b, const char *batch, int64_t channels, og_size image); /* the input: [batch, C, height, width] */
 /* What a family's encode() gives for the input that its og_vision speaks of. */
 og_val og_vision_encoded(og_build *b, const void *config, const og_vision *v);
 
@@ -41,7 +41,7 @@ typedef struct og_patches_o {
 /* A linear layer over each patch, as a convolution whose windows do not meet: [B, C, h, w] → [B, P, H]. What is left of an
  * image that patches do not fill is not seen. */
 og_val og_patches(og_build *b, og_val pixels, const char *name, og_patches_o o);
-/* n learned tokens, each broadcast to [B, 1, H] from its shape [1, 1, H], before those of x. */
+/* n learned tokens, each broadcast to [B, 1, H] from its shape [1, 1, H] (or [H], where it is one), before those of x. */
 og_val og_tokens_before(og_build *b, og_val x, const og_val *tokens, size_t n);
 
 /* A transformer layer that normalises before each sublayer (Xiong et al. 2020, arXiv:2002.04745):

@@ -50,8 +50,8 @@ og_ledger *og_build_ledger(og_build *b, og_ledger *ledger, const char *place);
 og_val og_weight_stack(og_build *b, const char *name, const char *const *names, const int64_t *rows, size_t n, int64_t cols, bool transpose);
 /* A weight × scale + add, computed once at conversion. */
 og_val og_weight_affine(og_build *b, const char *name, const int64_t *dims, int rank, float scale, float add);
-/* Rows [first, first + count) of a weight of shape [rows, cols]. */
-og_val og_weight_rows(og_build *b, const char *name, int64_t rows, int64_t cols, int64_t first, int64_t count);
+/* Rows [first, first + count) of a weight of shape [rows, cols]; written transposed when asked. cols 0: of a vector. */
+og_val og_weight_rows(og_build *b, const char *name, int64_t rows, int64_t cols, int64_t first, int64_t count, bool transpose);
 /* `alias` is the same weight as `source`: when the checkpoint holds both, they must be equal. */
 void og_tied(og_build *b, const char *alias, const char *source);
 

@@ -536,6 +536,7 @@ static const struct rule {
 	{ "Concat", infer_concat }, { "Slice", infer_slice }, { "Shape", infer_shape }, { "Range", infer_range },
 	{ "Expand", infer_expand }, { "Conv", infer_conv }, { "DepthToSpace", infer_depth_to_space },
 	{ "ReduceMean", infer_reduce }, { "ReduceSum", infer_reduce }, { "ReduceMax", infer_reduce },
+	{ "ReduceL2", infer_reduce },
 };
 
 og_status og_infer(og_model *m, const og_node *n, og_value *out, size_t nout, og_error *err)

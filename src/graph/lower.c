@@ -129,6 +129,7 @@ static const struct opset_rule {
 	{ "Mish", 18, expand_mish },
 	{ "ReduceMean", 18, axes_to_attribute },
 	{ "ReduceMax", 18, axes_to_attribute },
+	{ "ReduceL2", 18, axes_to_attribute },
 };
 
 static og_status rewrite_for_opset(pass *p, og_node *n)
@@ -166,7 +167,7 @@ static og_val in_precision(pass *p, const char *stem, og_val v, og_dtype want)
 /* Operators that keep float32 inside: sums over many elements lose too much, and 1e-12 is 0 in half precision. */
 static bool stays_float(const char *op)
 {
-	return og_streq(op, "LayerNormalization") || og_streq(op, "ReduceMean") || og_streq(op, "Range");
+	return og_streq(op, "LayerNormalization") || og_streq(op, "ReduceMean") || og_streq(op, "ReduceL2") || og_streq(op, "Range");
 }
 
 /* A branch's output that stayed float32 (a layer norm's) is cast at its end: the node gives half precision, whatever the branch. */

@@ -81,6 +81,11 @@ og_val og_reduce(og_build *b, const char *op, og_val x, int64_t axis, bool keep)
 	return og_op(b, op, (og_val[]){ x, og_const_ints(b, &axis, 1) }, 2, &OG_INT("keepdims", keep), 1);
 }
 
+og_val og_argmax(og_build *b, og_val x, int64_t axis, bool last)
+{
+	return og_op(b, "ArgMax", &x, 1, (og_attr[]){ OG_INT("axis", axis), OG_INT("keepdims", 0), OG_INT("select_last_index", last) }, 3);
+}
+
 og_val og_softmax(og_build *b, og_val x, int64_t axis)
 {
 	return og_op(b, "Softmax", &x, 1, &OG_INT("axis", axis), 1);

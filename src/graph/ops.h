@@ -19,7 +19,8 @@ og_val og_cast(og_build *b, og_val x, og_dtype to);     /* x itself when it is t
 og_val og_matmul(og_build *b, og_val x, og_val y);
 og_val og_gemm(og_build *b, og_val x, og_val w, og_val bias, bool trans_w); /* 2-D; bias may be OG_NONE */
 og_val og_cumsum(og_build *b, og_val x, int64_t axis); /* each element the sum of those up to it */
-og_val og_reduce(og_build *b, const char *op, og_val x, int64_t axis, bool keep); /* ReduceSum, ReduceMean, ReduceMax over one axis */
+og_val og_reduce(og_build *b, const char *op, og_val x, int64_t axis, bool keep); /* ReduceSum, ReduceMean, … over one axis; keep: as 1 */
+og_val og_argmax(og_build *b, og_val x, int64_t axis, bool last); /* the first place of the largest, or the last one; the axis goes */
 og_val og_softmax(og_build *b, og_val x, int64_t axis);
 og_val og_layer_norm_op(og_build *b, og_val x, og_val scale, og_val bias, double eps); /* over the last axis */
 og_val og_gather(og_build *b, og_val data, og_val indices, int64_t axis);

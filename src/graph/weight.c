@@ -149,11 +149,11 @@ og_val og_weight_affine(og_build *b, const char *name, const int64_t *dims, int 
 	return claim_one(b, name, &(spec){ .dims = dims, .rank = rank, .affine = true, .scale = scale, .add = add });
 }
 
-og_val og_weight_rows(og_build *b, const char *name, int64_t rows, int64_t cols, int64_t first, int64_t count)
+og_val og_weight_rows(og_build *b, const char *name, int64_t rows, int64_t cols, int64_t first, int64_t count, bool transpose)
 {
-	if (first < 0 || count < 1 || first > rows - count)
+	if (first < 0 || count < 1 || first > rows - count || (transpose && !cols))
 		return og_build_fail(b, ONNXGATE_INTERNAL, "%s: rows %lld to %lld of %lld", name, (long long)first, (long long)(first + count), (long long)rows);
-	return claim_one(b, name, &(spec){ .dims = (int64_t[]){ rows, cols }, .rank = 2, .first = first, .count = count });
+	return claim_one(b, name, &(spec){ .dims = (int64_t[]){ rows, cols }, .rank = cols ? 2 : 1, .first = first, .count = count, .transpose = transpose });
 }
 
 void og_tied(og_build *b, const char *alias, const char *source)

@@ -119,13 +119,57 @@ static bool matches_dropout(const char *key)
 		|| og_ends_with(key, "drop_path_rate");
 }
 
+/* ---- sections ---- */
+
+static const char *last_part(const char *key)
+{
+	const char *dot = strrchr(key, '.');
+	return dot ? dot + 1 : key;
+}
+
+/* The section of these n letters; by its old name too when asked. */
+static const og_field *find_section(const og_field *fields, og_str key, bool old_too)
+{
+	for (const og_field *f = fields; f->kind != OG_FIELD_END; f++) {
+		if (f->kind != OG_FIELD_SECTION)
+			continue;
+		size_t before = (size_t)(last_part(f->key) - f->key);
+		if (og_str_is(key, f->key))
+			return f;
+		if (old_too && f->text && key.n > before && memcmp(key.p, f->key, before) == 0 && og_str_is((og_str){ key.p + before, key.n - before }, f->text))
+			return f;
+	}
+	return NULL;
+}
+
+/* The name under which a section counts in the object that holds it. */
+static const char *name_of(const og_field *section, const og_json *holder)
+{
+	return section->text && og_json_get(holder, section->text) ? section->text : last_part(section->key);
+}
+
+/* The object that holds what a key names, and the name that it has there; NULL: it is not there. */
+static const og_json *holder_of(const og_json *doc, const og_field *fields, const char *key, const char **name)
+{
+	const og_json *at = doc;
+	const char *part = key, *dot;
+	for (; (dot = strchr(part, '.')); part = dot + 1) {
+		const og_field *section = find_section(fields, (og_str){ key, (size_t)(dot - key) }, false);
+		at = section ? og_json_get(at, name_of(section, at)) : NULL;
+	}
+	*name = part;
+	return at;
+}
+
+/* ---- fates ---- */
+
 static const char *inert_reason(const og_inert *own, const char *key)
 {
 	for (const og_inert *i = own; i && i->key; i++)
 		if (og_streq(i->key, key))
 			return i->why;
 	for (size_t i = 0; i < OG_COUNT(common_inert); i++)
-		if (og_streq(common_inert[i].key, key))
+		if (og_streq(common_inert[i].key, last_part(key)))
 			return common_inert[i].why;
 	return matches_dropout(key) ? "training only" : NULL;
 }
@@ -135,7 +179,7 @@ static const og_field *find_field(const og_field *fields, const char *key)
 	for (const og_field *f = fields; f->kind != OG_FIELD_END; f++)
 		if (og_streq(f->key, key))
 			return f;
-	return NULL;
+	return find_section(fields, og_str_of(key), true);
 }
 
 og_fate og_config_fate(const og_field *fields, const og_inert *inert, const char *key, const char **why)
@@ -145,7 +189,7 @@ og_fate og_config_fate(const og_field *fields, const og_inert *inert, const char
 	if (f)
 		return f->kind == OG_FIELD_ONLY ? OG_FATE_ONLY : OG_FATE_STRUCTURAL;
 	for (size_t i = 0; i < OG_COUNT(refused_keys); i++)
-		if (og_streq(refused_keys[i].key, key)) {
+		if (og_streq(refused_keys[i].key, last_part(key))) {
 			*why = refused_keys[i].why;
 			return OG_FATE_REFUSED;
 		}
@@ -157,6 +201,7 @@ og_fate og_config_fate(const og_field *fields, const og_inert *inert, const char
 
 typedef struct reader {
 	const og_json *doc;
+	const og_field *fields;
 	uint8_t *out;
 	og_buf faults;
 	og_status status; /* of the first fault */
@@ -332,14 +377,32 @@ static void use_default(reader *r, const og_field *f)
 	}
 }
 
+/* Under either of its names. (An old one that is not in its place takes nothing's place, but it is as wrong.) */
+static void read_section(reader *r, const og_field *f, const og_json *holder)
+{
+	const char *const names[] = { last_part(f->key), f->text };
+	for (size_t i = 0; i < OG_COUNT(names); i++) {
+		og_json *v = names[i] ? og_json_get(holder, names[i]) : NULL;
+		if (v && !json_object_is_type(v, json_type_object))
+			fault(r, ONNXGATE_FORMAT, "%.*s%s: expected an object, found %.60s", (int)(last_part(f->key) - f->key), f->key, names[i], found(v));
+	}
+}
+
 static void read_field(reader *r, const og_field *f)
 {
 	og_json *v = NULL;
+	const char *name;
+	const og_json *holder = holder_of(r->doc, r->fields, f->key, &name);
 	if (f->kind == OG_FIELD_LABELS) {
 		read_labels(r, f);
 		return;
 	}
-	if (!json_object_object_get_ex(r->doc, f->key, &v)) {
+	if (f->kind == OG_FIELD_SECTION) {
+		read_section(r, f, holder);
+		return;
+	}
+	bool given = holder && json_object_object_get_ex(holder, name, &v);
+	if (!given || (f->kind == OG_FIELD_DIM && f->none && !v)) {
 		use_default(r, f);
 		return;
 	}
@@ -356,21 +419,64 @@ static void read_field(reader *r, const og_field *f)
 	}
 }
 
-static og_status collect_unknown(const og_json *doc, const og_field *fields, const og_inert *inert, og_arena *arena, og_unknown_keys *unknown, og_error *err)
+/* What no architecture can do, whichever section says it. prefix: "" or "text_config.". */
+static og_status refuse_keys(const og_json *object, const char *prefix, og_error *err)
 {
-	size_t cap = 0;
-	*unknown = (og_unknown_keys){ 0 };
-	json_object_object_foreach(doc, key, value)
+	og_json *heads = og_json_get(object, "pruned_heads");
+	for (size_t i = 0; i < OG_COUNT(refused_keys); i++)
+		if (og_json_get(object, refused_keys[i].key))
+			return og_fail(err, ONNXGATE_UNSUPPORTED, "config.json: %s%s: %s", prefix, refused_keys[i].key, refused_keys[i].why);
+	if (heads && !og_streq(found(heads), "{}"))
+		return og_fail(err, ONNXGATE_UNSUPPORTED, "config.json: %spruned_heads: only {} is done, found %.60s", prefix, found(heads));
+	return OG_OK;
+}
+
+typedef struct collector {
+	const og_field *fields;
+	const og_inert *inert;
+	og_arena *arena;
+	og_unknown_keys *out;
+	size_t cap;
+	og_error *err;
+} collector;
+
+static og_status collect(collector *c, const og_json *object, const char *prefix);
+
+/* A section is as deep as its row says, so this nests no deeper than the table. */
+static og_status collect_section(collector *c, const og_field *section, const og_json *object)
+{
+	const char *prefix = og_arena_printf(c->arena, "%s.", section->key);
+	if (!prefix)
+		return og_fail_nomem(c->err);
+	OG_TRY(refuse_keys(object, prefix, c->err));
+	return collect(c, object, prefix);
+}
+
+static og_status collect_key(collector *c, const char *key, const char *full)
+{
+	const char *why;
+	char shown[128];
+	if (!full)
+		return og_fail_nomem(c->err);
+	if (!strchr(key, '.') && og_config_fate(c->fields, c->inert, full, &why) != OG_FATE_UNKNOWN)
+		return OG_OK;
+	og_str_show(og_str_of(full), shown, sizeof(shown));
+	if (!og_arena_grow(c->arena, &c->out->keys, &c->cap, c->out->n + 1, sizeof(*c->out->keys)))
+		return og_fail_nomem(c->err);
+	c->out->keys[c->out->n++] = og_arena_strdup(c->arena, shown);
+	return OG_OK;
+}
+
+static og_status collect(collector *c, const og_json *object, const char *prefix)
+{
+	json_object_object_foreach(object, key, value)
 	{
-		(void)value;
-		const char *why;
-		if (og_config_fate(fields, inert, key, &why) != OG_FATE_UNKNOWN)
-			continue;
-		char shown[128];
-		og_str_show(og_str_of(key), shown, sizeof(shown));
-		if (!og_arena_grow(arena, &unknown->keys, &cap, unknown->n + 1, sizeof(*unknown->keys)))
-			return og_fail_nomem(err);
-		unknown->keys[unknown->n++] = og_arena_strdup(arena, shown);
+		const char *full = prefix[0] ? og_arena_printf(c->arena, "%s%s", prefix, key) : key;
+		const og_field *section = full && !strchr(key, '.') ? find_section(c->fields, og_str_of(full), true) : NULL;
+		if (!section || !json_object_is_type(value, json_type_object))
+			OG_TRY(collect_key(c, key, full));
+		else if (og_streq(name_of(section, object), key)) /* else the other counts in its place, and nothing of this one */
+			OG_TRY(collect_section(c, section, value));
 	}
 	return OG_OK;
 }
@@ -379,7 +485,7 @@ og_status og_config_read(const og_json *doc, const og_field *fields, const og_in
 {
 	if (!json_object_is_type(doc, json_type_object))
 		return og_fail(err, ONNXGATE_FORMAT, "config.json: expected an object");
-	reader r = { .doc = doc, .out = out };
+	reader r = { .doc = doc, .fields = fields, .out = out };
 	og_buf_init(&r.faults, 4096);
 	for (const og_field *f = fields; f->kind != OG_FIELD_END; f++)
 		read_field(&r, f);
@@ -387,7 +493,9 @@ og_status og_config_read(const og_json *doc, const og_field *fields, const og_in
 	if (s != OG_OK)
 		s = og_fail(err, s, "config.json: %s", r.faults.failed ? "many faults" : og_buf_cstr(&r.faults));
 	og_buf_done(&r.faults);
-	return s == OG_OK ? collect_unknown(doc, fields, inert, arena, unknown, err) : s;
+	collector c = { .fields = fields, .inert = inert, .arena = arena, .out = unknown, .err = err };
+	*unknown = (og_unknown_keys){ 0 };
+	return s == OG_OK ? collect(&c, doc, "") : s;
 }
 
 /* ---- where the weights know better ---- */
@@ -440,12 +548,8 @@ const char *og_config_keys_of(const og_field *fields, const void *config, int64_
 
 og_status og_config_refusals(const og_json *doc, const char *class_name, og_error *err)
 {
-	og_json *heads = og_json_get(doc, "pruned_heads"), *map = og_json_get(doc, "auto_map");
-	for (size_t i = 0; i < OG_COUNT(refused_keys); i++)
-		if (og_json_get(doc, refused_keys[i].key))
-			return og_fail(err, ONNXGATE_UNSUPPORTED, "config.json: %s: %s", refused_keys[i].key, refused_keys[i].why);
-	if (heads && !og_streq(found(heads), "{}"))
-		return og_fail(err, ONNXGATE_UNSUPPORTED, "config.json: pruned_heads: only {} is done, found %.60s", found(heads));
+	og_json *map = og_json_get(doc, "auto_map");
+	OG_TRY(refuse_keys(doc, "", err));
 	if (!map || !json_object_is_type(map, json_type_object))
 		return OG_OK;
 	json_object_object_foreach(map, key, value)

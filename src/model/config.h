@@ -6,7 +6,9 @@
  *   structural, absent          the reference class's default (_OR), or an error
  *   ONLY, another value         UNSUPPORTED, naming key, found and supported
  *   inert                       ignored, for a stated reason
- *   anything else               reported as not understood */
+ *   anything else               reported as not understood
+ *
+ * A document may hold others, its sections: their keys are written with dots ("text_config.hidden_size"), in rows as in reports. */
 #ifndef OG_MODEL_CONFIG_H
 #define OG_MODEL_CONFIG_H
 
@@ -25,7 +27,8 @@ typedef struct og_size { /* of an image or a patch */
 } og_size;
 
 typedef enum og_field_kind {
-	OG_FIELD_END, OG_FIELD_DIM, OG_FIELD_ID, OG_FIELD_SIZE, OG_FIELD_REAL, OG_FIELD_FLAG, OG_FIELD_CHOICE, OG_FIELD_ACT, OG_FIELD_LABELS, OG_FIELD_ONLY
+	OG_FIELD_END, OG_FIELD_DIM, OG_FIELD_ID, OG_FIELD_SIZE, OG_FIELD_REAL, OG_FIELD_FLAG, OG_FIELD_CHOICE, OG_FIELD_ACT, OG_FIELD_LABELS, OG_FIELD_ONLY,
+	OG_FIELD_SECTION
 } og_field_kind;
 
 typedef struct og_field {
@@ -38,14 +41,16 @@ typedef struct og_field {
 	int64_t max;      /* of DIM; 0: OG_DIM_MAX */
 	bool padded;      /* of DIM: weights may hold more, as padding */
 	bool also;        /* of DIM: another key for the member of a row above; it counts where both are given, as in attribute_map */
-	bool none;        /* of ACT: null and "" are no activation */
-	const char *text; /* ONLY: the one JSON value that is done; CHOICE: "absolute relative_key"; ACT: default spelling */
+	bool none;        /* of ACT: null and "" are no activation; of DIM: null is as if it were absent */
+	const char *text; /* ONLY: the one JSON value that is done; CHOICE: "absolute relative_key"; ACT: default spelling; SECTION: old name */
 } og_field;
 
 /* The member's C type is checked: int64_t, og_size, double, bool, int (CHOICE), og_act_kind. */
 #define OG_AT_(type, member, ctype) (offsetof(type, member) + 0 * sizeof(_Generic(((type *)0)->member, ctype: 1)))
 #define OG_DIM(type, member, key_) { .kind = OG_FIELD_DIM, .key = (key_), .at = OG_AT_(type, member, int64_t) }
 #define OG_DIM_OR(type, member, key_, value) { .kind = OG_FIELD_DIM, .key = (key_), .at = OG_AT_(type, member, int64_t), .optional = true, .whole = (value) }
+/* 0 where it is absent or null: the description knows what that means. */
+#define OG_DIM_OR_NONE(type, member, key_) { .kind = OG_FIELD_DIM, .key = (key_), .at = OG_AT_(type, member, int64_t), .optional = true, .none = true }
 /* The number of a token, from 0 on. */
 #define OG_ID_OR(type, member, key_, value) { .kind = OG_FIELD_ID, .key = (key_), .at = OG_AT_(type, member, int64_t), .optional = true, .whole = (value) }
 /* A number for a square, or [height, width]. */
@@ -67,8 +72,11 @@ typedef struct og_field {
 	.none = true, .text = (name) }
 #define OG_LABELS(type, member) { .kind = OG_FIELD_LABELS, .key = "num_labels", .at = OG_AT_(type, member, int64_t), .optional = true, .whole = 2 }
 #define OG_ONLY(key_, json) { .kind = OG_FIELD_ONLY, .key = (key_), .optional = true, .text = (json) }
+/* An object in which keys with dots are looked for, "text_config" for "text_config.hidden_size"; a row of its own for each. Absent or null: all
+ * that is in it is absent. instead: another name (NULL: none) of an object that counts in its place, whole, where both are there. */
+#define OG_SECTION(key_, instead) { .kind = OG_FIELD_SECTION, .key = (key_), .optional = true, .text = (instead) }
 
-typedef struct og_inert { /* a key that cannot change the graph, and why */
+typedef struct og_inert { /* a key that cannot change the graph, and why; with dots for one of a section */
 	const char *key, *why;
 } og_inert;
 
@@ -78,7 +86,7 @@ typedef struct og_unknown_keys {
 } og_unknown_keys;
 
 /* Fill `out` (the architecture's struct) from the document; all faults are collected in one message.
- * inert: the architecture's own list (ends with {0}), beside the common one. FORMAT: a wrong type or a value out of
+ * inert: the architecture's own list (ends with {0}), beside the common one, which counts in every section. FORMAT: a wrong type or a value out of
  * range; UNSUPPORTED: a value that is not done. */
 og_status og_config_read(const og_json *doc, const og_field *fields, const og_inert *inert, void *out, og_arena *arena, og_unknown_keys *unknown,
 	og_error *err) OG_MUST;
@@ -128,7 +136,8 @@ bool og_config_size(const og_json *v, og_size *out); /* a number, or [height, wi
 /* "hidden_size 384": the keys of the table whose value is v; "" when none. */
 const char *og_config_keys_of(const og_field *fields, const void *config, int64_t v, og_arena *arena);
 
-/* The things that no architecture can do: quantization_config, pruned_heads, and auto_map for the class wanted. */
+/* The things that no architecture can do: quantization_config, pruned_heads, and auto_map for the class wanted. (In sections,
+ * og_config_read() sees to the first two.) */
 og_status og_config_refusals(const og_json *doc, const char *class_name, og_error *err) OG_MUST;
 
 #endif

@@ -213,7 +213,7 @@ static void test_build__mistakes_of_a_description_stick(void **state)
 	expect_stuck(&t, ONNXGATE_UNSUPPORTED, "more elements than 64 bits can count");
 	og_weight_stack(t.b, "s", (const char *const[]){ "a" }, (const int64_t[]){ 2 }, 1, 0, true);
 	expect_stuck(&t, ONNXGATE_INTERNAL, "a stack of 1 weights of width 0");
-	og_weight_rows(t.b, "r", 9, 7, 6, 4);
+	og_weight_rows(t.b, "r", 9, 7, 6, 4, false);
 	expect_stuck(&t, ONNXGATE_INTERNAL, "rows 6 to 10 of 9");
 	og_weight(t.b, "again", 2, 3);
 	og_weight(t.b, "again", 3, 2);

@@ -23,7 +23,7 @@ static og_model *describe(toy_build *t)
 	og_output(t->b, "times_big", og_matmul(t->b, x, og_weight_transposed(t->b, "big", 1237, 1103)));
 	og_output(t->b, "stack", og_matmul(t->b, y, og_weight_stack(t->b, "ab", (const char *const[]){ "a", "b" }, (const int64_t[]){ 5, 3 }, 2, 7, true)));
 	og_output(t->b, "affine", og_mul(t->b, y, og_weight_affine(t->b, "v", (const int64_t[]){ 7 }, 1, 2.0f, 1.0f)));
-	og_output(t->b, "part", og_gather(t->b, og_weight_rows(t->b, "rows", 9, 7, 2, 4), og_const_i64(t->b, 1), 0));
+	og_output(t->b, "part", og_gather(t->b, og_weight_rows(t->b, "rows", 9, 7, 2, 4, false), og_const_i64(t->b, 1), 0));
 	og_model *m = toy_finish(t);
 	assert_int_equal(og_lower_opset(m, 18, NULL), OG_OK);
 	return m;
