@@ -33,6 +33,9 @@ typedef struct og_head {
 } og_head;
 
 #define OG_ONE_FILE(fn) (const og_file[]){ { "model.onnx", "model", fn }, { 0 } }
+/* The two encoders of a model that compares texts and images, by the names of transformers.js. */
+#define OG_SPLIT_FILES(text_fn, image_fn) \
+	(const og_file[]){ { "text_model.onnx", "text_model", text_fn }, { "vision_model.onnx", "vision_model", image_fn }, { 0 } }
 
 typedef struct og_arch {
 	const char *model_type, *base_prefix;

@@ -114,9 +114,22 @@ static void describe_classifier(og_build *b, const void *config, const void *fam
 	og_output(b, "logits", og_linear(b, x, "classifier", c->labels));
 }
 
+/* One encoder alone, as CLIPTextModelWithProjection and CLIPVisionModelWithProjection give it: not normalised. */
+static void describe_texts(og_build *b, const void *config, const void *family)
+{
+	og_output(b, "text_embeds", text(b, config, og_dual_texts(b, family, "batch_size")));
+}
+
+static void describe_images(og_build *b, const void *config, const void *family)
+{
+	og_output(b, "image_embeds", image(b, config, og_dual_images(b, config, family, "batch_size")));
+}
+
+static const og_variant variants[] = { { "split", OG_SPLIT_FILES(describe_texts, describe_images) }, { 0 } };
+
 static const og_head heads[] = {
-	{ "CLIPModel", "zero-shot-image-classification", OG_ONE_FILE(og_dual_scores) },
-	{ "CLIPModel", OG_TASK_FEATURES, OG_ONE_FILE(og_dual_scores) },
+	{ "CLIPModel", "zero-shot-image-classification", OG_ONE_FILE(og_dual_scores), variants },
+	{ "CLIPModel", OG_TASK_FEATURES, OG_ONE_FILE(og_dual_scores), variants },
 	{ "CLIPForImageClassification", "image-classification", OG_ONE_FILE(describe_classifier) },
 	{ 0 },
 };

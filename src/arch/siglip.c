@@ -115,9 +115,34 @@ static const og_dual dual = {
 	.no_mask = true, .images = "image_batch_size", .image_tower = image_tower, .text = text, .image = image, .score = score,
 };
 
+/* One encoder alone, as SiglipTextModel and SiglipVisionModel give it. */
+static void describe_texts(og_build *b, const void *config, const void *family)
+{
+	og_dual_in in = og_dual_texts(b, family, "batch_size");
+	OG_SCOPE(b, "text_model") {
+		og_val x = text_tokens(b, config, in);
+		og_output(b, "last_hidden_state", x);
+		og_output(b, "pooler_output", text_pooled(b, config, x));
+	}
+}
+
+static void describe_images(og_build *b, const void *config, const void *family)
+{
+	const siglip *c = config;
+	og_val pixels = og_dual_images(b, config, family, "batch_size");
+	OG_SCOPE(b, "vision_model") {
+		og_val x = image_tokens(b, c, pixels);
+		og_output(b, "last_hidden_state", x);
+		if (c->pooled)
+			og_output(b, "pooler_output", image_pooled(b, c, x));
+	}
+}
+
+static const og_variant variants[] = { { "split", OG_SPLIT_FILES(describe_texts, describe_images) }, { 0 } };
+
 static const og_head heads[] = {
-	{ "SiglipModel", "zero-shot-image-classification", OG_ONE_FILE(og_dual_scores) },
-	{ "SiglipModel", OG_TASK_FEATURES, OG_ONE_FILE(og_dual_scores) },
+	{ "SiglipModel", "zero-shot-image-classification", OG_ONE_FILE(og_dual_scores), variants },
+	{ "SiglipModel", OG_TASK_FEATURES, OG_ONE_FILE(og_dual_scores), variants },
 	{ 0 },
 };
 

@@ -60,7 +60,7 @@ og_val og_tower_input(og_build *b, const char *batch, const og_image_tower *t)
 void og_dual_facts(const og_text_tower *text, const og_image_tower *image, og_input_facts *f)
 {
 	int64_t side = image->image / image->patch;
-	f->image = (og_image_facts){ image->channels, image->image, image->image, side <= UINT32_MAX ? side * side : 0 };
+	f->image = (og_image_facts){ image->channels, image->image, image->image, side <= INT32_MAX ? side * side : 0 };
 	if (!text)
 		return;
 	f->vocab_size = text->vocab;
