@@ -26,7 +26,13 @@ def fill(n, seed):
 
 
 def inputs_of(config):
-    """A batch of two: images where the config speaks of them, else texts."""
+    """A batch of two: images where the config speaks of them, else texts; three texts beside two images where it speaks of both."""
+    if hasattr(config, "text_config") and hasattr(config, "vision_config"):
+        texts = {
+            "input_ids": torch.tensor([[3, 1, 12, 7, 0], [5, 12, 2, 12, 0], [10, 4, 12, 12, 12]]),
+            "attention_mask": torch.tensor([[1, 1, 1, 1, 1], [1, 1, 0, 0, 0], [1, 1, 1, 0, 0]]),
+        }
+        return {**texts, **inputs_of(config.vision_config)}
     if hasattr(config, "image_size"):
         height, width = config.image_size if isinstance(config.image_size, list) else [config.image_size] * 2
         return {"pixel_values": fill(2 * config.num_channels * height * width, 1000).reshape(2, config.num_channels, height, width)}
@@ -53,12 +59,14 @@ def main():
     with open(os.path.join(folder, "graph.txt"), encoding="utf-8") as f:
         graph = f.read()
     inputs = {name: t for name, t in inputs_of(config).items() if f" {name}[" in graph}
+    torch.set_default_dtype(torch.float64)  # in which some of the reference's masks are made
     with torch.no_grad():
-        logits = model(**inputs).logits
+        outputs = {name: t for name, t in model(**inputs).items() if f"-> {name}[" in graph}
     with open(os.path.join(folder, "outputs.txt"), "w") as f:
         for name, t in inputs.items():
             f.write(f"{name} {' '.join(f'{v:.9g}' for v in t.flatten().tolist())}\n")
-        f.write(f"logits {' '.join(f'{v:.9g}' for v in logits.flatten().tolist())}\n")
+        for name, t in outputs.items():
+            f.write(f"{name} {' '.join(f'{v:.9g}' for v in t.flatten().tolist())}\n")
 
 
 main()

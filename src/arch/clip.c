@@ -139,8 +139,8 @@ static const og_ignore ignore[] = {
 	OG_CLIP_IGNORE_BUFFERS,
 	{ "vision_model.post_layernorm.*", "the task takes the patches, not the class token" },
 	{ "text_model.*", "the task takes images alone" },
-	{ "*_projection.weight", "the task compares nothing" },
-	{ "logit_scale", "the task compares nothing" },
+	{ "*_projection.weight", "nothing is compared" },
+	{ "logit_scale", "nothing is compared" },
 	{ "classifier.*", "head of another task" },
 	{ 0 },
 };

@@ -25,6 +25,10 @@ class Optimum:
         """What the kind's case() gives."""
         raise NotImplementedError
 
+    def class_of(self, c):
+        """The ORTModelFor… that loads this file, and which of its outputs that one gives; None: it is loaded by onnxruntime itself."""
+        return self.classes.get(c["task"]), self.kind.outputs(c)
+
     def inputs(self, c, rng):
         """Of the one run that is compared."""
         raise NotImplementedError
@@ -51,11 +55,10 @@ class Optimum:
         run.check(error <= LIMIT, f"{title}: against Optimum's file, difference {error:.1e}")
 
     def loads_and_agrees(self, run, title, c, checkpoint, ours):
-        outputs, inputs = self.kind.outputs(c), self.inputs(c, np.random.default_rng(c["seed"]))
+        (cls, outputs), inputs = self.class_of(c), self.inputs(c, np.random.default_rng(c["seed"]))
         reference = load_reference(getattr(transformers, self.kind.reference_class(c)), checkpoint, torch.float64)
-        name = self.classes.get(c["task"], "onnxruntime")
-        if c["task"] in self.classes:
-            result = getattr(optimum_ort, name).from_pretrained(ours)(**{k: torch.from_numpy(v) for k, v in inputs.items()})
+        if cls:
+            result = getattr(optimum_ort, cls).from_pretrained(ours)(**{k: torch.from_numpy(v) for k, v in inputs.items()})
             found = [result[o].numpy() for o in outputs]
         else:
             found = session(os.path.join(ours, "model.onnx")).run(outputs, inputs)
@@ -63,7 +66,7 @@ class Optimum:
         for output, got, want in zip(outputs, found, run_reference(reference, inputs, outputs)):
             error, scale = over_valid(got, want, self.kind.valid(c, output, inputs))
             worst = max(worst, error / scale)
-        run.check(worst <= LIMIT, f"{title}: {name} loads it, error {worst:.1e}")
+        run.check(worst <= LIMIT, f"{title}: {cls or 'onnxruntime'} loads it, error {worst:.1e}")
 
     def made(self, run):
         for c in self.cases():

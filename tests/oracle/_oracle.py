@@ -6,6 +6,7 @@ uniform: what stays at 0 or 1 hides mistakes. It is written with safetensors in 
 names as old files spell them), and the reference is loaded by transformers from that same folder, in float64."""
 
 import argparse
+import contextlib
 import glob
 import hashlib
 import json
@@ -30,7 +31,7 @@ transformers.logging.set_verbosity_error()
 transformers.logging.disable_progress_bar()
 ROOT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../.."))
 LIMIT = 1e-5
-QUERIES_AND_KEYS = (".query.", ".key.", ".q_lin.", ".k_lin.", ".q.", ".k.")
+QUERIES_AND_KEYS = (".query.", ".key.", ".q_lin.", ".k_lin.", ".q.", ".k.", ".q_proj.", ".k_proj.", ".in_proj_")
 torch.set_num_threads(1)
 
 
@@ -123,7 +124,7 @@ def redraw(model, generator):
             noise = torch.randn(p.shape, generator=generator, dtype=torch.float64)
             if isinstance(owners[id(p)], torch.nn.LayerNorm) and name.endswith("weight"):
                 value = 1 + 0.3 * noise
-            elif p.dim() == 1:
+            elif p.dim() < 2:
                 value = 0.4 * noise
             elif isinstance(owners[id(p)], torch.nn.Embedding):
                 value = noise * (0.5 if "distance" in name else 1.0)
@@ -194,10 +195,21 @@ def make_inputs(rng, shape, vocab, types, padding):
     }
 
 
+@contextlib.contextmanager
+def as_default(dtype):
+    """Some of the reference's masks are made in torch's default dtype, in which the lowest float64 is not a number."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
 def run_reference(model, inputs, outputs):
     """Outputs of the reference by name; inputs in floating point are given to it in its own dtype."""
     given = {k: torch.from_numpy(v) for k, v in inputs.items()}
-    with torch.no_grad():
+    with torch.no_grad(), as_default(model.dtype):
         result = model(**{k: v.to(model.dtype) if v.is_floating_point() else v for k, v in given.items()})
     return [result[name].double().numpy() for name in outputs]
 

@@ -22,25 +22,34 @@ MEANT = {"num_channels": 0, "height": 1, "width": 2}
 SYMBOLS = ("batch_size",)
 
 
-def with_numbers(values, sizes, shapes):
+def with_numbers(values, sizes, shapes, symbols=SYMBOLS):
     """Optimum's ports with the numbers that its other symbols stand for: those of the config, or what a run gave."""
     return [
-        (name, kind, [sizes[MEANT[d]] if d in MEANT else d if isinstance(d, int) or d in SYMBOLS else shapes[name][k] for k, d in enumerate(dims)])
+        (name, kind, [sizes[MEANT[d]] if d in MEANT else d if isinstance(d, int) or d in symbols else shapes[name][k] for k, d in enumerate(dims)])
         for name, kind, dims in values
     ]
 
 
-def refuses_other_sizes(run, title, c, ours):
-    """What the difference in dims is for."""
-    channels, height, width = sizes_of(c["config"])
+def refuses_other_sizes(run, title, sizes, ours, beside=None):
+    """What the difference in dims is for. beside: inputs that are no images."""
+    channels, height, width = sizes
     s, refused = session(os.path.join(ours, "model.onnx")), 0
     others = [(channels, height // 2, width * 2), (channels, height + 1, width), (channels + 1, height, width)]
     for shape in others:
         try:
-            s.run(None, make_images(np.random.default_rng(0), 1, shape))
+            s.run(None, {**(beside or {}), **make_images(np.random.default_rng(0), 1, shape)})
         except ort.capi.onnxruntime_pybind11_state.InvalidArgument:
             refused += 1
     run.check(refused == len(others), f"{title}: images of other sizes are refused by their size ({refused} of {len(others)})")
+
+
+def write_preprocessor(checkpoint, sizes):
+    """The file that stands beside every image model on the Hub."""
+    _, height, width = sizes
+    size = {"height": height, "width": width}
+    document = {"image_processor_type": "ViTImageProcessor", "do_resize": True, "size": size, "image_mean": [0.5], "image_std": [0.5]}
+    with open(os.path.join(checkpoint, "preprocessor_config.json"), "w", encoding="utf-8") as f:
+        json.dump(document, f)
 
 
 def published(run, title, theirs, checkpoint):
@@ -68,18 +77,13 @@ class ImageOptimum(Optimum):
         return make_images(rng, 3, sizes_of(c["config"]))
 
     def prepare(self, checkpoint, c):
-        """The file that stands beside every image model on the Hub."""
-        _, height, width = sizes_of(c["config"])
-        size = {"height": height, "width": width}
-        document = {"image_processor_type": "ViTImageProcessor", "do_resize": True, "size": size, "image_mean": [0.5], "image_std": [0.5]}
-        with open(os.path.join(checkpoint, "preprocessor_config.json"), "w", encoding="utf-8") as f:
-            json.dump(document, f)
+        write_preprocessor(checkpoint, sizes_of(c["config"]))
 
     def meant(self, c, what, ports, shapes):
         return with_numbers(ports, sizes_of(c["config"]), shapes)
 
     def judge(self, run, title, c, checkpoint, ours, theirs):
-        refuses_other_sizes(run, title, c, ours)
+        refuses_other_sizes(run, title, sizes_of(c["config"]), ours)
         published(run, title, theirs, checkpoint)
 
 
