@@ -3,7 +3,7 @@
  * Activations, as transformers.activations defines them. */
 #include "blocks/blocks.h"
 
-static og_val clip(og_build *b, og_val x, float low, float high)
+static og_val clamp(og_build *b, og_val x, float low, float high)
 {
 	return og_min(b, og_max(b, x, og_const_f32(b, low)), og_const_f32(b, high));
 }
@@ -25,7 +25,7 @@ og_val og_act(og_build *b, og_val x, og_act_kind kind)
 	switch (kind) {
 	case OG_ACT_GELU: return og_unary(b, "Gelu", x);
 	case OG_ACT_GELU_TANH: return og_op(b, "Gelu", &x, 1, &OG_TEXT("approximate", "tanh"), 1);
-	case OG_ACT_GELU_10: return clip(b, og_unary(b, "Gelu", x), -10.0f, 10.0f);
+	case OG_ACT_GELU_10: return clamp(b, og_unary(b, "Gelu", x), -10.0f, 10.0f);
 	case OG_ACT_QUICK_GELU: return og_mul(b, x, og_unary(b, "Sigmoid", og_mul(b, x, og_const_f32(b, 1.702f))));
 	case OG_ACT_LAPLACE: return laplace(b, x);
 	case OG_ACT_LEAKY_RELU: return og_op(b, "LeakyRelu", &x, 1, &OG_FLOAT("alpha", 0.01), 1);
@@ -33,7 +33,7 @@ og_val og_act(og_build *b, og_val x, og_act_kind kind)
 	case OG_ACT_MISH: return og_unary(b, "Mish", x);
 	case OG_ACT_RELU: return og_unary(b, "Relu", x);
 	case OG_ACT_RELU2: return squared(b, og_unary(b, "Relu", x));
-	case OG_ACT_RELU6: return clip(b, x, 0.0f, 6.0f);
+	case OG_ACT_RELU6: return clamp(b, x, 0.0f, 6.0f);
 	case OG_ACT_SIGMOID: return og_unary(b, "Sigmoid", x);
 	case OG_ACT_SILU: return og_mul(b, x, og_unary(b, "Sigmoid", x));
 	case OG_ACT_TANH: return og_unary(b, "Tanh", x);

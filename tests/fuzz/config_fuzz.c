@@ -45,19 +45,35 @@ static bool cannot_be_small(const og_field *f)
 	return !strcmp(f->key, "relative_attention_num_buckets");
 }
 
-/* What has a small default keeps it. */
-static char *small_config(const og_arch *arch)
+/* A key with a dot stands in the document of the name before it. */
+static void set_size(og_json *doc, const char *key, int v)
 {
-	og_auto_buf b;
-	og_buf_init(&b, 1 << 16);
-	og_buf_printf(&b, "{\"model_type\":\"%s\"", arch->model_type);
+	const char *dot = strchr(key, '.');
+	if (!dot) {
+		og_json_set_i64(doc, key, v);
+		return;
+	}
+	char *section = strndup(key, (size_t)(dot - key));
+	must(section);
+	og_json *inner = og_json_get(doc, section);
+	if (!inner)
+		og_json_set(doc, section, inner = json_object_new_object());
+	set_size(inner, dot + 1, v);
+	free(section);
+}
+
+/* What has a small default keeps it. */
+static og_json *small_config(const og_arch *arch)
+{
+	og_json *doc = json_object_new_object();
+	must(doc);
+	og_json_set_str(doc, "model_type", arch->model_type);
 	for (const og_field *f = arch->fields; f->kind != OG_FIELD_END; f++) {
 		int v = f->max == OG_LAYERS_MAX ? LAYERS : SIZE;
 		if (f->kind == OG_FIELD_DIM && (!f->optional || f->whole > v) && !cannot_be_small(f))
-			og_buf_printf(&b, ",\"%s\":%d", f->key, v);
+			set_size(doc, f->key, v);
 	}
-	og_buf_str(&b, "}");
-	return strdup(og_buf_cstr(&b));
+	return doc;
 }
 
 static void add_claims(const og_ledger *l, og_buf *header, og_buf *data)
@@ -86,18 +102,16 @@ static og_status open_bytes(void *arg, const char *path, og_source **out, og_err
 static og_checkpoint *small_checkpoint(const og_arch *arch)
 {
 	og_auto(og_arena) *a = og_arena_new();
-	og_auto(og_json) *doc = NULL;
+	og_auto(og_json) *doc = small_config(arch);
 	og_auto_buf header, data, file;
 	og_checkpoint *c = NULL;
 	og_plan *p;
 	og_ledger *l;
-	char *text = small_config(arch);
 	uint64_t n;
 	og_buf_init(&header, 1 << 20);
 	og_buf_init(&data, 1 << 24);
 	og_buf_init(&file, 1 << 25);
-	must(a && text && og_json_parse("small", text, strlen(text), &doc, NULL) == OG_OK);
-	must(og_plan_make(doc, false, NULL, &(og_convert_options){ .task = OG_TASK_FEATURES }, a, &p, NULL) == OG_OK);
+	must(a && og_plan_make(doc, false, NULL, &(og_convert_options){ .task = OG_TASK_FEATURES }, a, &p, NULL) == OG_OK);
 	must(describe(p, NULL, a, &l, NULL) == OG_OK);
 	og_buf_str(&header, "{");
 	add_claims(l, &header, &data);
@@ -107,7 +121,6 @@ static og_checkpoint *small_checkpoint(const og_arch *arch)
 	og_buf_add(&file, header.p, header.n);
 	og_buf_add(&file, data.p, data.n);
 	must(!file.failed && og_checkpoint_open_with(&(og_opener){ open_bytes, &file }, "small.safetensors", &c, NULL) == OG_OK);
-	free(text);
 	return c;
 }
 

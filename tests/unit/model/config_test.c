@@ -188,6 +188,165 @@ static void test_config__unknown_keys_are_counted(void **state)
 	assert_int_equal(unknown, 2);
 }
 
+/* ---- documents inside the document ---- */
+
+typedef struct sides {
+	int64_t width, deep, none;
+	toy left;
+} sides;
+
+static const og_field side_fields[] = {
+	OG_SECTION("left", "old_left"),
+	OG_SECTION("right", NULL),
+	OG_SECTION("right.inner", "old_inner"),
+	OG_DIM_OR(sides, width, "width", 1),
+	OG_DIM_OR(sides, left.width, "left.width", 2),
+	OG_REAL_OR(sides, left.eps, "left.eps", 0.5),
+	OG_FLAG_OR(sides, left.tied, "left.tied", true),
+	OG_ACT_OR(sides, left.act, "left.act", "gelu"),
+	OG_DIM_OR_NONE(sides, none, "left.none"),
+	OG_DIM_OR(sides, deep, "right.inner.width", 3),
+	{ 0 },
+};
+static const og_inert side_inert[] = { { "left.odd", "a reason" }, { 0 } };
+
+/* The unknown keys, one behind the other, are put into `unknown`. */
+static og_status read_sides(const char *text, sides *out, char unknown[256], og_error *err)
+{
+	og_auto(og_json) *doc = NULL;
+	og_auto(og_arena) *arena = og_arena_new();
+	og_unknown_keys u = { 0 };
+	memset(out, 0, sizeof(*out));
+	assert_int_equal(og_json_parse("config.json", text, strlen(text), &doc, NULL), OG_OK);
+	og_status s = og_config_read(doc, side_fields, side_inert, out, arena, &u, err);
+	unknown[0] = 0;
+	for (size_t i = 0; s == OG_OK && i < u.n; i++)
+		snprintf(unknown + strlen(unknown), 256 - strlen(unknown), "%s%s", i ? " " : "", u.keys[i]);
+	return s;
+}
+
+static void test_config__sections_are_read_by_keys_with_dots(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t width, left, deep, none;
+	} rows[] = {
+		{ "{}", 1, 2, 3, 0 },
+		{ "{\"left\": {}, \"right\": {\"inner\": {}}}", 1, 2, 3, 0 },
+		{ "{\"left\": null, \"right\": null}", 1, 2, 3, 0 },
+		{ "{\"width\": 7, \"left\": {\"width\": 8, \"none\": 4}, \"right\": {\"width\": 6, \"inner\": {\"width\": 9}}}", 7, 8, 9, 4 },
+		{ "{\"left\": {\"none\": null}, \"right\": {\"inner\": null}}", 1, 2, 3, 0 },
+		/* the old name counts, whole: nothing of the other is taken */
+		{ "{\"left\": {\"width\": 8, \"none\": 4}, \"old_left\": {\"width\": 5}}", 1, 5, 3, 0 },
+		{ "{\"left\": {\"width\": 8}, \"old_left\": {}}", 1, 2, 3, 0 },
+		{ "{\"left\": {\"width\": 8}, \"old_left\": null}", 1, 8, 3, 0 },
+		{ "{\"right\": {\"old_inner\": {\"width\": 5}}}", 1, 2, 5, 0 },
+		/* a name with a dot in it is no way into a section */
+		{ "{\"left.width\": 8, \"right\": {\"inner.width\": 8}, \"right.inner\": {\"width\": 8}, \"inner\": {\"width\": 8}}", 1, 2, 3, 0 },
+	};
+	sides s;
+	char unknown[256];
+	(void)state;
+	for (size_t i = 0; i < OG_COUNT(rows); i++) {
+		assert_int_equal(read_sides(rows[i].text, &s, unknown, NULL), OG_OK);
+		if (s.width != rows[i].width || s.left.width != rows[i].left || s.deep != rows[i].deep || s.none != rows[i].none)
+			fail_msg("%s: %lld %lld %lld %lld", rows[i].text, (long long)s.width, (long long)s.left.width, (long long)s.deep, (long long)s.none);
+	}
+	assert_int_equal(read_sides("{\"left\": {\"eps\": 0.25, \"tied\": false, \"act\": \"relu\"}}", &s, unknown, NULL), OG_OK);
+	assert_true(s.left.eps == 0.25 && !s.left.tied && s.left.act == OG_ACT_RELU);
+}
+
+static void test_config__unknown_keys_of_sections_are_named_with_dots(void **state)
+{
+	static const struct {
+		const char *text, *unknown;
+	} rows[] = {
+		{ "{\"left\": {\"width\": 1, \"odd\": 1, \"use_cache\": true, \"x_dropout\": 0.1, \"top_k\": 50}}", "" },
+		{ "{\"odd\": 1, \"left\": {\"even\": {\"odd\": 1}}, \"right\": {\"odd\": 1, \"inner\": {\"odd\": 2}}}",
+		  "odd left.even right.odd right.inner.odd" },
+		{ "{\"old_left\": {\"even\": 1}, \"left\": {\"odder\": 1}}", "left.even" },
+		{ "{\"left.width\": 1, \"left\": {\"left.width\": 1, \"\": 2}}", "left.width left.left.width left." },
+		{ "{\"inner\": {}, \"right\": {\"left\": {\"width\": 1}}}", "inner right.left" },
+	};
+	sides s;
+	char unknown[256];
+	(void)state;
+	for (size_t i = 0; i < OG_COUNT(rows); i++) {
+		assert_int_equal(read_sides(rows[i].text, &s, unknown, NULL), OG_OK);
+		assert_string_equal(unknown, rows[i].unknown);
+	}
+}
+
+static void test_config__faults_of_sections_are_named_with_dots(void **state)
+{
+	static const struct {
+		const char *text, *says;
+		og_status status;
+	} rows[] = {
+		{ "{\"left\": []}", "config.json: left: expected an object, found []", ONNXGATE_FORMAT },
+		{ "{\"left\": 3, \"right\": \"x\"}", "left: expected an object, found 3; right: expected an object, found \"x\"", ONNXGATE_FORMAT },
+		{ "{\"old_left\": [{\"width\": 3}]}", "old_left: expected an object, found [", ONNXGATE_FORMAT },
+		{ "{\"left\": false, \"old_left\": {}}", "left: expected an object, found false", ONNXGATE_FORMAT },
+		{ "{\"right\": {\"inner\": 7}}", "right.inner: expected an object, found 7", ONNXGATE_FORMAT },
+		{ "{\"right\": {\"old_inner\": 7}}", "right.old_inner: expected an object, found 7", ONNXGATE_FORMAT },
+		{ "{\"left\": {\"width\": \"3\"}}", "left.width: expected a whole number, found \"3\"", ONNXGATE_FORMAT },
+		{ "{\"left\": {\"width\": null}}", "left.width: expected a whole number, found null", ONNXGATE_FORMAT },
+		{ "{\"left\": {\"none\": 0}}", "left.none: expected 1 to", ONNXGATE_FORMAT },
+		{ "{\"left\": {\"act\": \"prelu\"}}", "left.act: prelu has learned weights", ONNXGATE_UNSUPPORTED },
+		{ "{\"left\": {\"quantization_config\": {\"bits\": 4}}}", "left.quantization_config: quantised weights are not read", ONNXGATE_UNSUPPORTED },
+		{ "{\"right\": {\"inner\": {\"pruned_heads\": {\"0\": [1]}}}}", "right.inner.pruned_heads: only {} is done", ONNXGATE_UNSUPPORTED },
+	};
+	sides s;
+	char unknown[256];
+	(void)state;
+	for (size_t i = 0; i < OG_COUNT(rows); i++) {
+		og_error err = { 0 };
+		assert_int_equal(read_sides(rows[i].text, &s, unknown, &err), rows[i].status);
+		if (!strstr(err.message, rows[i].says))
+			fail_msg("%s: %s", rows[i].text, err.message);
+	}
+	/* a section that is not read is not judged */
+	assert_int_equal(read_sides("{\"old_left\": {}, \"left\": {\"pruned_heads\": {\"0\": [1]}}}", &s, unknown, NULL), OG_OK);
+}
+
+/* The same names inside each other, as deep as a document may be: what no row is of is one unknown key. */
+static void test_config__depth_comes_from_the_table_alone(void **state)
+{
+	enum { PAIRS = OG_JSON_DEPTH_MAX / 2 - 2 };
+	og_auto_buf b;
+	sides s;
+	char unknown[256];
+	(void)state;
+	og_buf_init(&b, 4096);
+	for (int i = 0; i < PAIRS; i++)
+		og_buf_str(&b, "{\"right\": {\"inner\": ");
+	og_buf_str(&b, "{\"width\": 5}");
+	for (int i = 0; i < PAIRS; i++)
+		og_buf_str(&b, "}}");
+	assert_int_equal(read_sides(og_buf_cstr(&b), &s, unknown, NULL), OG_OK);
+	assert_string_equal(unknown, "right.inner.right");
+	assert_int_equal(s.deep, 3);
+}
+
+static void test_config__fates_in_sections(void **state)
+{
+	static const struct {
+		const char *key;
+		og_fate fate;
+	} rows[] = {
+		{ "left", OG_FATE_STRUCTURAL }, { "old_left", OG_FATE_STRUCTURAL }, { "right.inner", OG_FATE_STRUCTURAL }, { "right.old_inner", OG_FATE_STRUCTURAL },
+		{ "left.width", OG_FATE_STRUCTURAL }, { "left.odd", OG_FATE_INERT }, { "odd", OG_FATE_UNKNOWN }, { "right.odd", OG_FATE_UNKNOWN },
+		{ "left.top_k", OG_FATE_INERT }, { "left.quantization_config", OG_FATE_REFUSED }, { "inner", OG_FATE_UNKNOWN }, { "left.inner", OG_FATE_UNKNOWN },
+		{ "left.left", OG_FATE_UNKNOWN }, { "", OG_FATE_UNKNOWN }, { ".", OG_FATE_UNKNOWN },
+	};
+	(void)state;
+	for (size_t i = 0; i < OG_COUNT(rows); i++) {
+		const char *why;
+		if (og_config_fate(side_fields, side_inert, rows[i].key, &why) != rows[i].fate)
+			fail_msg("%s: %s", rows[i].key, why ? why : "unknown");
+	}
+}
+
 static og_status refuse(const char *text, const char *class_name, og_error *err)
 {
 	og_auto(og_json) *doc = NULL;
@@ -268,6 +427,11 @@ int main(void)
 		cmocka_unit_test(test_config__facts_of_texts),
 		cmocka_unit_test(test_config__each_fault_is_named),
 		cmocka_unit_test(test_config__unknown_keys_are_counted),
+		cmocka_unit_test(test_config__sections_are_read_by_keys_with_dots),
+		cmocka_unit_test(test_config__unknown_keys_of_sections_are_named_with_dots),
+		cmocka_unit_test(test_config__faults_of_sections_are_named_with_dots),
+		cmocka_unit_test(test_config__depth_comes_from_the_table_alone),
+		cmocka_unit_test(test_config__fates_in_sections),
 		cmocka_unit_test(test_config__what_nobody_can_do_is_refused),
 		cmocka_unit_test(test_config__a_dim_is_traced_to_its_keys),
 		cmocka_unit_test(test_config__labels_are_told_as_they_are_said),
