@@ -9,13 +9,19 @@
 const char *og_name_modern(og_arena *a, const char *name)
 {
 	static const struct {
-		const char *old, *now;
-	} endings[] = { { "LayerNorm.gamma", "weight" }, { "LayerNorm.beta", "bias" } };
-	for (size_t i = 0; i < OG_COUNT(endings); i++)
-		if (og_ends_with(name, endings[i].old)) {
-			size_t stem = strlen(name) - (strlen(strrchr(endings[i].old, '.')) - 1);
+		const char *old, *now; /* of the last part of the name; before it stands … */
+		const char *owner;     /* … what ends so */
+	} endings[] = {
+		{ "gamma", "weight", "LayerNorm." }, { "beta", "bias", "LayerNorm." },
+		{ "weight_g", "parametrizations.weight.original0", "." }, { "weight_v", "parametrizations.weight.original1", "." },
+	};
+	const char *dot = strrchr(name, '.');
+	size_t stem = dot ? (size_t)(dot + 1 - name) : 0;
+	for (size_t i = 0; i < OG_COUNT(endings); i++) {
+		size_t n = strlen(endings[i].owner);
+		if (og_streq(name + stem, endings[i].old) && stem >= n && memcmp(name + stem - n, endings[i].owner, n) == 0)
 			return og_arena_printf(a, "%.*s%s", (int)stem, name, endings[i].now);
-		}
+	}
 	return name;
 }
 

@@ -7,7 +7,9 @@
 
 #include "base/arena.h"
 
-/* "…LayerNorm.gamma" → "…LayerNorm.weight", "…LayerNorm.beta" → "…LayerNorm.bias"; else the name itself. NULL: no memory. */
+/* "…LayerNorm.gamma" → "…LayerNorm.weight", "…LayerNorm.beta" → "…LayerNorm.bias"; of a weight that is kept as a length and a direction
+ * (torch.nn.utils.weight_norm) "….weight_g" → "….parametrizations.weight.original0", "….weight_v" → "….original1"; else the name itself.
+ * NULL: no memory. */
 const char *og_name_modern(og_arena *a, const char *name);
 
 /* What a training wrapper puts before every name ("module." of DistributedDataParallel), and whose it is; NULL: none. */

@@ -13,6 +13,18 @@ static void test_names__legacy_layer_norm(void **state)
 	assert_string_equal(og_name_modern(a, "LayerNorm.beta"), "LayerNorm.bias");
 	assert_string_equal(og_name_modern(a, "layer.gamma"), "layer.gamma");
 	assert_string_equal(og_name_modern(a, "LayerNorm.gamma.x"), "LayerNorm.gamma.x");
+	assert_string_equal(og_name_modern(a, "gamma"), "gamma");
+}
+
+static void test_names__legacy_weight_norm(void **state)
+{
+	og_auto(og_arena) *a = og_arena_new();
+	(void)state;
+	assert_string_equal(og_name_modern(a, "a.conv.weight_g"), "a.conv.parametrizations.weight.original0");
+	assert_string_equal(og_name_modern(a, "a.conv.weight_v"), "a.conv.parametrizations.weight.original1");
+	assert_string_equal(og_name_modern(a, "a.conv.weight"), "a.conv.weight");
+	assert_string_equal(og_name_modern(a, "a.conv_weight_g"), "a.conv_weight_g");
+	assert_string_equal(og_name_modern(a, "weight_v"), "weight_v");
 }
 
 static void test_names__wrappers(void **state)
@@ -42,6 +54,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_names__legacy_layer_norm),
+		cmocka_unit_test(test_names__legacy_weight_norm),
 		cmocka_unit_test(test_names__wrappers),
 		cmocka_unit_test(test_names__distance),
 	};
