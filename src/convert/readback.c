@@ -51,8 +51,77 @@ static og_status tensor_element(const og_tensor *t, uint64_t row, uint64_t colum
 	return element(t->source, t->offset * 8 + at * og_dtype_bits(t->dtype), t->dtype, t->swapped, out, err);
 }
 
+/* The n numbers of a row along the last dim; row: flat in the dims before. */
+static og_status tensor_row(const og_tensor *t, uint64_t row, uint64_t n, uint8_t *raw, double *out, og_error *err)
+{
+	if (og_dtype_bits(t->dtype) % 8) {
+		for (uint64_t i = 0, at = row * n; i < n; i++, at++)
+			OG_TRY(element(t->source, t->offset * 8 + at * og_dtype_bits(t->dtype), t->dtype, false, &out[i], err));
+		return OG_OK;
+	}
+	OG_TRY(og_tensor_read(t, row * n, n, raw, err));
+	return og_dtype_to_f64(t->dtype, raw, n, out) ? OG_OK
+		: og_fail(err, ONNXGATE_UNSUPPORTED, "%s: elements of type %s are not read back", t->name, og_dtype_name(t->dtype));
+}
+
+typedef struct whole { /* what a fold must know of the whole weight, from the checkpoint */
+	uint64_t n;    /* the last dim */
+	double *known; /* g/‖v‖ for each place in it; or the softmax */
+	double *row;
+	uint8_t *raw;
+} whole;
+
+static void whole_done(whole *w)
+{
+	og_free(w->known);
+	og_free(w->row);
+	og_free(w->raw);
+}
+
+static og_status read_norms(const og_init *c, whole *w, og_error *err)
+{
+	const og_tensor *v = c->parts[0].tensor;
+	uint64_t rows = w->n ? og_tensor_elements(v) / w->n : 0;
+	for (uint64_t r = 0; r < rows; r++) {
+		OG_TRY(tensor_row(v, r, w->n, w->raw, w->row, err));
+		for (uint64_t k = 0; k < w->n; k++)
+			w->known[k] += w->row[k] * w->row[k];
+	}
+	OG_TRY(tensor_row(c->gain, 0, w->n, w->raw, w->row, err));
+	for (uint64_t k = 0; k < w->n; k++)
+		w->known[k] = w->row[k] / sqrt(w->known[k]);
+	return OG_OK;
+}
+
+static og_status read_softmax(const og_init *c, whole *w, og_error *err)
+{
+	double top = -INFINITY, sum = 0;
+	OG_TRY(tensor_row(c->parts[0].tensor, 0, w->n, w->raw, w->row, err));
+	for (uint64_t k = 0; k < w->n; k++)
+		top = w->row[k] > top ? w->row[k] : top;
+	for (uint64_t k = 0; k < w->n; k++)
+		sum += exp(w->row[k] - top);
+	for (uint64_t k = 0; k < w->n; k++)
+		w->known[k] = exp(w->row[k] - top) / sum;
+	return OG_OK;
+}
+
+static og_status read_whole(const og_init *c, whole *w, og_error *err)
+{
+	const og_tensor *t = c->parts[0].tensor;
+	if (!c->fold)
+		return OG_OK;
+	w->n = (uint64_t)t->dims[t->rank - 1];
+	w->known = og_array_alloc(w->n + 1, sizeof(*w->known));
+	w->row = og_array_alloc(w->n + 1, sizeof(*w->row));
+	w->raw = og_array_alloc(w->n + 1, 16);
+	if (!w->known || !w->row || !w->raw)
+		return og_fail_nomem(err);
+	return c->fold == OG_FOLD_NORM ? read_norms(c, w, err) : read_softmax(c, w, err);
+}
+
 /* The element of the checkpoint that stands at flat position e of the written tensor. */
-static og_status source_element(const og_init *c, uint64_t e, double *out, og_error *err)
+static og_status source_element(const og_init *c, uint64_t e, const whole *w, double *out, og_error *err)
 {
 	uint64_t width = 1; /* elements of one row of a part: all dims but the first */
 	const og_tensor *t = c->parts[0].tensor;
@@ -69,6 +138,8 @@ static og_status source_element(const og_init *c, uint64_t e, double *out, og_er
 		if (row < (uint64_t)p->rows || c->rank == 0) {
 			OG_TRY(tensor_element(p->tensor, (uint64_t)p->first + row, column, out, err));
 			*out = c->affine ? (double)((float)*out * c->scale + c->add) : *out;
+			if (c->fold)
+				*out = c->fold == OG_FOLD_NORM ? *out * w->known[e % w->n] : w->known[e];
 			return OG_OK;
 		}
 		row -= (uint64_t)p->rows;
@@ -107,7 +178,7 @@ static og_status place_of(back *b, const og_onnx_tensor *t, og_source **source, 
 	return *source ? OG_OK : og_fail(err, ONNXGATE_FORMAT, "%s: external data without a location", t->name);
 }
 
-static og_status compare(back *b, const og_init *c, const og_onnx_tensor *t, uint64_t *positions, uint64_t *mismatches, og_error *err)
+static og_status compare_with(back *b, const og_init *c, const og_onnx_tensor *t, const whole *w, uint64_t *positions, uint64_t *mismatches, og_error *err)
 {
 	og_source *s;
 	uint64_t at, n = c->size / (og_dtype_bits(c->dtype) / 8);
@@ -119,12 +190,22 @@ static og_status compare(back *b, const og_init *c, const og_onnx_tensor *t, uin
 		uint64_t e = og_random_below(&r, n);
 		double written, source;
 		OG_TRY(element(s, at * 8 + e * og_dtype_bits(c->dtype), c->dtype, false, &written, err));
-		OG_TRY(source_element(c, e, &source, err));
+		OG_TRY(source_element(c, e, w, &source, err));
 		source = as_written(c->dtype, source);
 		++*positions;
 		*mismatches += !(written == source || (isnan(written) && isnan(source)));
 	}
 	return OG_OK;
+}
+
+static og_status compare(back *b, const og_init *c, const og_onnx_tensor *t, uint64_t *positions, uint64_t *mismatches, og_error *err)
+{
+	whole w = { 0 };
+	og_status s = read_whole(c, &w, err);
+	if (s == OG_OK)
+		s = compare_with(b, c, t, &w, positions, mismatches, err);
+	whole_done(&w);
+	return s;
 }
 
 static og_status compare_all(back *b, const og_model *m, const og_onnx_graph *g, uint64_t *positions, uint64_t *mismatches, const char **first,

@@ -52,6 +52,12 @@ og_val og_weight_stack(og_build *b, const char *name, const char *const *names, 
 og_val og_weight_affine(og_build *b, const char *name, const int64_t *dims, int rank, float scale, float add);
 /* Rows [first, first + count) of a weight of shape [rows, cols]; written transposed when asked. cols 0: of a vector. */
 og_val og_weight_rows(og_build *b, const char *name, int64_t rows, int64_t cols, int64_t first, int64_t count, bool transpose);
+/* Folded at conversion, and written under the folded weight's name. Of torch.nn.utils.weight_norm over all dims but the last: from its two
+ * parameters, or the weight itself where the checkpoint has no such two. */
+og_val og_weight_normed(og_build *b, const char *name, const int64_t *dims, int rank);
+og_val og_weight_softmax(og_build *b, const char *name, int64_t n); /* of a vector → [1, n] */
+/* A linear layer over `taps` neighbours side by side, [out, taps·in], as the convolution that it is: [out, in, taps]. */
+og_val og_weight_taps(og_build *b, const char *name, int64_t out, int64_t in, int64_t taps);
 /* `alias` is the same weight as `source`: when the checkpoint holds both, they must be equal. */
 void og_tied(og_build *b, const char *alias, const char *source);
 

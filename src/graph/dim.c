@@ -154,9 +154,14 @@ og_dim og_dim_parse(og_dims *t, const char *text)
 			break;
 		p = plus + 3;
 	}
-	if (sum.id && !t->polys[sum.id - 1].spelling)
-		t->polys[sum.id - 1].spelling = og_arena_strdup(t->arena, text);
+	og_dim_spell(t, sum, text);
 	return sum;
+}
+
+void og_dim_spell(og_dims *t, og_dim d, const char *text)
+{
+	if (get(t, d) && !t->polys[d.id - 1].spelling)
+		t->polys[d.id - 1].spelling = og_arena_strdup(t->arena, text);
 }
 
 static og_dim combine(og_dims *t, og_dim a, og_dim b, int64_t sign)

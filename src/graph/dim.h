@@ -28,6 +28,9 @@ og_dim og_dim_sub(og_dims *t, og_dim a, og_dim b);
 og_dim og_dim_mul(og_dims *t, og_dim a, og_dim b);
 og_dim og_dim_floordiv(og_dims *t, og_dim a, int64_t divisor); /* divisor ≥ 1 */
 
+/* How the dim is written in the file, unless that was said before: a formula that others spell otherwise than og_dim_text() would. */
+void og_dim_spell(og_dims *t, og_dim d, const char *text);
+
 static inline bool og_dim_eq(og_dim a, og_dim b)
 {
 	return a.id == b.id && a.id != 0;

@@ -281,6 +281,8 @@ og_status og_emit(const og_model *m, const char *dir, const char *name, const og
 	if (!path || !data_path)
 		return og_fail_nomem(err);
 	og_layout l;
+	for (size_t i = 0; i < m->ninits; i++)
+		OG_TRY(og_init_prepare(m->inits[i], m->arena, err));
 	OG_TRY(og_layout_make(m, o->external, og_path_base(data_name), &l, err));
 	/* The data first: a model file never refers to data that is not there. */
 	output files[2] = { { .path = data_path, .size = l.data_size }, { .path = path, .size = l.size } };

@@ -41,6 +41,13 @@ typedef struct og_part { /* rows [first, first + rows) along dim 0 of a tensor *
 	int64_t first, rows;
 } og_part;
 
+/* What is made of the whole of a weight before its elements can be written; computed in double, rounded once. */
+typedef enum og_fold {
+	OG_FOLD_NONE,
+	OG_FOLD_NORM,   /* v·g/‖v‖: for each place in the last dim a g of its own, and the norm over all other dims */
+	OG_FOLD_SOFTMAX /* of all elements */
+} og_fold;
+
 struct og_init {
 	const char *name;
 	og_dtype dtype; /* as written */
@@ -55,6 +62,10 @@ struct og_init {
 	bool transpose; /* 2-D */
 	bool affine;
 	float scale, add;
+	/* … or one part, folded. */
+	og_fold fold;
+	const og_tensor *gain;  /* of FOLD_NORM: g, as many elements as the last dim */
+	const double *factors;  /* after og_init_prepare(): g/‖v‖ by place in the last dim; the results of FOLD_SOFTMAX */
 	og_val val;
 };
 

@@ -199,6 +199,16 @@ static og_status infer_layer_norm(ctx *c)
 	return infer_unary(c);
 }
 
+/* A scale, a bias, … for each channel of [B, C, …]. */
+static og_status infer_channel_norm(ctx *c)
+{
+	const og_value *x = in(c, 0);
+	for (size_t i = 1; i < c->n->nin; i++)
+		if (!x || !in(c, i) || x->rank < 3 || in(c, i)->dtype != x->dtype || in(c, i)->rank != 1 || !og_dim_eq(in(c, i)->dims[0], x->dims[1]))
+			return clash(c, "the scale does not fit the channels");
+	return infer_unary(c);
+}
+
 static og_status infer_gather(ctx *c)
 {
 	const og_value *x = in(c, 0), *idx = in(c, 1);
@@ -532,6 +542,7 @@ static const struct rule {
 	{ "ArgMax", infer_argmax },
 	{ "CumSum", infer_cumsum },
 	{ "MatMul", infer_matmul }, { "Gemm", infer_gemm }, { "LayerNormalization", infer_layer_norm }, { "Einsum", infer_einsum },
+	{ "InstanceNormalization", infer_channel_norm }, { "BatchNormalization", infer_channel_norm },
 	{ "Gather", infer_gather }, { "Transpose", infer_transpose }, { "Unsqueeze", infer_unsqueeze }, { "Squeeze", infer_squeeze },
 	{ "Concat", infer_concat }, { "Slice", infer_slice }, { "Shape", infer_shape }, { "Range", infer_range },
 	{ "Expand", infer_expand }, { "Conv", infer_conv }, { "DepthToSpace", infer_depth_to_space },

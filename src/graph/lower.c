@@ -167,7 +167,11 @@ static og_val in_precision(pass *p, const char *stem, og_val v, og_dtype want)
 /* Operators that keep float32 inside: sums over many elements lose too much, and 1e-12 is 0 in half precision. */
 static bool stays_float(const char *op)
 {
-	return og_streq(op, "LayerNormalization") || og_streq(op, "ReduceMean") || og_streq(op, "ReduceL2") || og_streq(op, "Range");
+	static const char *const ops[] = { "LayerNormalization", "InstanceNormalization", "BatchNormalization", "ReduceMean", "ReduceL2", "Range" };
+	for (size_t i = 0; i < OG_COUNT(ops); i++)
+		if (og_streq(ops[i], op))
+			return true;
+	return false;
 }
 
 /* A branch's output that stayed float32 (a layer norm's) is cast at its end: the node gives half precision, whatever the branch. */

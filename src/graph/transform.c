@@ -10,6 +10,8 @@
 
 #include "base/str.h"
 
+#include <math.h>
+
 #define TILE_BYTES (1u << 20) /* of source, read at a time: stays in the second-level cache */
 #define BLOCK 16              /* elements: a cache line of floats each way */
 #define PACKED_BYTES 4096     /* of elements narrower than a byte, spread at a time */
@@ -53,7 +55,7 @@ static uint64_t row_of(const og_tensor *t) /* elements below one step of dim 0 *
 /* Elements of t go into the file as they are: nothing but the buffer is needed for them. */
 static bool is_direct(const og_init *c, const og_tensor *t)
 {
-	return t->dtype == c->dtype && !c->affine;
+	return t->dtype == c->dtype && !c->affine && !c->fold;
 }
 
 bool og_init_is_copy(const og_init *c, const og_tensor **t, uint64_t *offset)
@@ -101,6 +103,17 @@ static bool ensure(void *ptr_to_buffer, size_t *cap, size_t need)
 	return *p != NULL;
 }
 
+/* The float32 numbers in the written type. */
+static void narrow(og_dtype to, const float *real, size_t n, uint8_t *into)
+{
+	for (size_t i = 0; i < n && to == OG_F16; i++)
+		((uint16_t *)(void *)into)[i] = og_f32_to_f16(real[i]);
+	for (size_t i = 0; i < n && to == OG_BF16; i++)
+		((uint16_t *)(void *)into)[i] = og_f32_to_bf16(real[i]);
+	if (to == OG_F32 && (const uint8_t *)real != into)
+		memcpy(into, real, n * sizeof(*real));
+}
+
 /* n elements: source type → output type, with the scale and the sum; in place of a copy when nothing changes. */
 static const uint8_t *convert(const og_init *c, og_dtype from, const uint8_t *raw, size_t n, uint8_t *into, og_scratch *s, og_error *err)
 {
@@ -123,14 +136,7 @@ static const uint8_t *convert(const og_init *c, og_dtype from, const uint8_t *ra
 	if (c->affine)
 		for (size_t i = 0; i < n; i++)
 			real[i] = real[i] * c->scale + c->add;
-	if (c->dtype == OG_F16)
-		for (size_t i = 0; i < n; i++)
-			((uint16_t *)(void *)into)[i] = og_f32_to_f16(real[i]);
-	else if (c->dtype == OG_BF16)
-		for (size_t i = 0; i < n; i++)
-			((uint16_t *)(void *)into)[i] = og_f32_to_bf16(real[i]);
-	else if ((uint8_t *)real != into)
-		memcpy(into, real, bytes);
+	narrow(c->dtype, real, n, into);
 	return into;
 }
 
@@ -234,6 +240,91 @@ static og_status fill_transposed(const og_init *c, uint64_t begin, uint64_t end,
 	return OG_OK;
 }
 
+/* ---- folded ---- */
+
+#define FOLD_STEP 4096 /* elements */
+
+typedef struct numbers { /* a window on a tensor's elements */
+	uint8_t raw[FOLD_STEP * sizeof(double)];
+	double v[FOLD_STEP];
+} numbers;
+
+static og_status read_numbers(const og_tensor *t, uint64_t first, uint64_t n, numbers *w, og_error *err)
+{
+	if (width_of(t->dtype) > sizeof(double))
+		return og_fail(err, ONNXGATE_UNSUPPORTED, "%s: conversion from %s is not done", t->name, og_dtype_name(t->dtype));
+	OG_TRY(read_elements(t, first, n, w->raw, err));
+	return og_dtype_to_f64(t->dtype, w->raw, n, w->v) ? OG_OK
+		: og_fail(err, ONNXGATE_UNSUPPORTED, "%s: conversion from %s is not done", t->name, og_dtype_name(t->dtype));
+}
+
+static og_status norm_factors(const og_init *c, double *out, uint64_t places, numbers *w, og_error *err)
+{
+	const og_tensor *v = c->parts[0].tensor;
+	for (uint64_t k = 0, all = og_tensor_elements(v); k < all; k += FOLD_STEP) {
+		uint64_t n = all - k < FOLD_STEP ? all - k : FOLD_STEP;
+		OG_TRY(read_numbers(v, k, n, w, err));
+		for (uint64_t i = 0; i < n; i++)
+			out[(k + i) % places] += w->v[i] * w->v[i];
+	}
+	for (uint64_t k = 0; k < places; k += FOLD_STEP) {
+		uint64_t n = places - k < FOLD_STEP ? places - k : FOLD_STEP;
+		OG_TRY(read_numbers(c->gain, k, n, w, err));
+		for (uint64_t i = 0; i < n; i++)
+			out[k + i] = w->v[i] / sqrt(out[k + i]);
+	}
+	return OG_OK;
+}
+
+static og_status softmax_values(const og_init *c, double *out, uint64_t n, numbers *w, og_error *err)
+{
+	double largest = -INFINITY, sum = 0;
+	for (uint64_t k = 0; k < n; k += FOLD_STEP) {
+		uint64_t count = n - k < FOLD_STEP ? n - k : FOLD_STEP;
+		OG_TRY(read_numbers(c->parts[0].tensor, k, count, w, err));
+		memcpy(out + k, w->v, count * sizeof(*out));
+	}
+	for (uint64_t i = 0; i < n; i++)
+		largest = fmax(largest, out[i]);
+	for (uint64_t i = 0; i < n; i++)
+		sum += out[i] = exp(out[i] - largest);
+	for (uint64_t i = 0; i < n; i++)
+		out[i] /= sum;
+	return OG_OK;
+}
+
+og_status og_init_prepare(og_init *c, og_arena *arena, og_error *err)
+{
+	if (!c->fold || c->factors)
+		return OG_OK;
+	bool norm = c->fold == OG_FOLD_NORM;
+	uint64_t n = og_tensor_elements(norm ? c->gain : c->parts[0].tensor);
+	og_autofree numbers *w = og_alloc(sizeof(*w));
+	double *factors = og_arena_array(arena, n ? n : 1, sizeof(*factors)); /* zeros */
+	if (!w || !factors)
+		return og_fail_nomem(err);
+	OG_TRY(norm ? norm_factors(c, factors, n, w, err) : softmax_values(c, factors, n, w, err));
+	c->factors = factors;
+	return OG_OK;
+}
+
+static og_status fill_folded(const og_init *c, uint64_t begin, uint64_t end, uint8_t *dst, og_scratch *s, og_error *err)
+{
+	uint64_t places = (uint64_t)c->dims[c->rank - 1], width = width_of(c->dtype);
+	og_autofree numbers *w = og_alloc(sizeof(*w));
+	if (!w || !ensure(&s->real, &s->real_cap, FOLD_STEP * sizeof(float)))
+		return og_fail_nomem(err);
+	for (uint64_t k = begin; k < end; k += FOLD_STEP) {
+		uint64_t n = end - k < FOLD_STEP ? end - k : FOLD_STEP;
+		if (c->fold == OG_FOLD_NORM)
+			OG_TRY(read_numbers(c->parts[0].tensor, k, n, w, err));
+		for (uint64_t i = 0; i < n; i++)
+			s->real[i] = (float)(c->fold == OG_FOLD_NORM ? w->v[i] * c->factors[(k + i) % places] : c->factors[k + i]);
+		narrow(c->dtype, s->real, n, dst + (k - begin) * width);
+	}
+	return OG_OK;
+}
+
 og_status og_init_fill(const og_init *c, uint64_t begin, uint64_t end, void *dst, og_scratch *s, og_error *err)
 {
 	og_tensor turned;
@@ -242,6 +333,8 @@ og_status og_init_fill(const og_init *c, uint64_t begin, uint64_t end, void *dst
 		memcpy(dst, (const uint8_t *)c->data + begin * w, (end - begin) * w);
 		return OG_OK;
 	}
+	if (c->fold)
+		return fill_folded(c, begin, end, dst, s, err);
 	if (!c->transpose)
 		return fill_plain(c, begin, end, dst, s, err);
 	return lies_transposed(c, &turned) ? fill_from(c, &turned, begin, end - begin, dst, s, err) : fill_transposed(c, begin, end, dst, s, err);

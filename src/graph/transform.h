@@ -14,6 +14,9 @@ typedef struct og_scratch { /* one per worker */
 } og_scratch;
 void og_scratch_done(og_scratch *s);
 
+/* Reads what a fold must know of the whole weight; before anything below is asked of an initializer with one. Another time does nothing. */
+og_status og_init_prepare(og_init *c, og_arena *arena, og_error *err) OG_MUST;
+
 /* The initializer is a run of the source's bytes as they are: where. */
 bool og_init_is_copy(const og_init *c, const og_tensor **t, uint64_t *offset);
 

@@ -27,8 +27,8 @@ static const char *weight_name(og_build *b, const char *name)
 
 static const char *form_key(og_build *b, const char *name, const og_init *c)
 {
-	return og_arena_printf(b->arena, "%s|%s|%d|%d %a %a|%lld+%lld", b->place ? b->place : "", name, c->transpose, c->affine, (double)c->scale, (double)c->add,
-		(long long)c->parts[0].first, (long long)c->parts[0].rows);
+	return og_arena_printf(b->arena, "%s|%s|%d|%d %a %a|%lld+%lld|%d|%d", b->place ? b->place : "", name, c->transpose, c->affine, (double)c->scale,
+		(double)c->add, (long long)c->parts[0].first, (long long)c->parts[0].rows, (int)c->fold, c->rank);
 }
 
 /* Make the value; shared with an earlier claim of the same name in the same form. (A stack's name stands for its parts.) */
@@ -74,14 +74,33 @@ typedef struct spec {
 	int64_t first, count; /* rows taken of a single part; count 0: all */
 	bool transpose, affine;
 	float scale, add;
+	int64_t taps; /* of a matrix: its rows are so many neighbours side by side; 0: they are not */
+	og_fold fold;
+	const og_tensor *gain;
 } spec;
+
+/* [out, taps·in] seen as [out, in, taps]. NULL: no memory. */
+static const og_tensor *view_taps(og_build *b, const og_tensor *t, int64_t taps)
+{
+	og_tensor *v = og_arena_alloc(b->arena, sizeof(*v));
+	int64_t in = t->dims[1] / taps;
+	if (!v)
+		return NULL;
+	*v = *t;
+	v->rank = 3;
+	v->dims[1] = in;
+	v->dims[2] = taps;
+	v->strides[2] = in * t->strides[1];
+	return v;
+}
 
 static og_val claim(og_build *b, const char *name, const spec *s)
 {
 	if (b->status != OG_OK)
 		return OG_NONE;
 	/* Described as float32 whatever the checkpoint's type: that is what the blocks compute in. What is no floating point, the ledger refuses. */
-	og_init c = { .rank = s->rank, .transpose = s->transpose, .affine = s->affine, .scale = s->scale, .add = s->add, .dtype = OG_F32, .nparts = s->n };
+	og_init c = { .rank = s->rank, .transpose = s->transpose, .affine = s->affine, .scale = s->scale, .add = s->add, .dtype = OG_F32, .nparts = s->n,
+		.fold = s->fold, .gain = s->gain };
 	c.parts = og_arena_array(b->arena, s->n, sizeof(*c.parts));
 	if (!c.parts || !name)
 		return og_build_nomem(b);
@@ -98,12 +117,24 @@ static og_val claim(og_build *b, const char *name, const spec *s)
 			b->status = b->err.status;
 			return OG_NONE;
 		}
+		if (t && t->rank == 2 && s->taps && !(t = view_taps(b, t, s->taps)))
+			return og_build_nomem(b);
 		c.parts[i] = (og_part){ t, s->first, s->count ? s->count : (s->rank ? dims[0] : 1) };
 		total += c.parts[i].rows;
 	}
 	if (s->rank) {
 		memcpy(c.dims, s->dims, (size_t)s->rank * sizeof(*c.dims));
 		c.dims[0] = total;
+	}
+	if (s->taps) {
+		c.rank = 3;
+		c.dims[1] /= s->taps;
+		c.dims[2] = s->taps;
+	}
+	if (s->fold == OG_FOLD_SOFTMAX) {
+		c.rank = 2;
+		c.dims[1] = c.dims[0];
+		c.dims[0] = 1;
 	}
 	if (s->transpose) {
 		int64_t rows = c.dims[0];
@@ -154,6 +185,40 @@ og_val og_weight_rows(og_build *b, const char *name, int64_t rows, int64_t cols,
 	if (first < 0 || count < 1 || first > rows - count || (transpose && !cols))
 		return og_build_fail(b, ONNXGATE_INTERNAL, "%s: rows %lld to %lld of %lld", name, (long long)first, (long long)(first + count), (long long)rows);
 	return claim_one(b, name, &(spec){ .dims = (int64_t[]){ rows, cols }, .rank = cols ? 2 : 1, .first = first, .count = count, .transpose = transpose });
+}
+
+og_val og_weight_normed(og_build *b, const char *name, const int64_t *dims, int rank)
+{
+	const char *plain = weight_name(b, name), *g, *v;
+	if (b->status != OG_OK)
+		return OG_NONE;
+	if (plain && og_ledger_holds(b->ledger, plain))
+		return og_weight_dims(b, name, dims, rank);
+	g = og_arena_printf(b->arena, "parametrizations.%s.original0", name);
+	v = og_arena_printf(b->arena, "parametrizations.%s.original1", name);
+	if (!plain || !g || !v || !(g = weight_name(b, g)))
+		return og_build_nomem(b);
+	int64_t gain[OG_RANK_MAX];
+	for (int i = 0; i < rank; i++)
+		gain[i] = i == rank - 1 ? dims[i] : 1;
+	const og_tensor *t = og_ledger_claim(b->ledger, g, gain, rank, &b->err);
+	if (b->err.status != OG_OK) {
+		b->status = b->err.status;
+		return OG_NONE;
+	}
+	return claim(b, plain, &(spec){ .names = &v, .rows = dims, .n = 1, .dims = dims, .rank = rank, .fold = OG_FOLD_NORM, .gain = t });
+}
+
+og_val og_weight_softmax(og_build *b, const char *name, int64_t n)
+{
+	return claim_one(b, name, &(spec){ .dims = &n, .rank = 1, .fold = OG_FOLD_SOFTMAX });
+}
+
+og_val og_weight_taps(og_build *b, const char *name, int64_t out, int64_t in, int64_t taps)
+{
+	if (in < 1 || taps < 1 || in > OG_DIM_MAX / taps)
+		return og_build_fail(b, ONNXGATE_UNSUPPORTED, "%s: %lld neighbours of %lld elements are too many", name, (long long)taps, (long long)in);
+	return claim_one(b, name, &(spec){ .dims = (int64_t[]){ out, taps * in }, .rank = 2, .taps = taps });
 }
 
 void og_tied(og_build *b, const char *alias, const char *source)

@@ -169,6 +169,11 @@ static entry *find(const og_ledger *l, const char *name)
 	return slot ? &l->entries[*slot - 1] : NULL;
 }
 
+bool og_ledger_holds(const og_ledger *l, const char *name)
+{
+	return find(l, name) != NULL;
+}
+
 /* A tied group is filled from the member that the checkpoint holds. */
 static entry *find_tied(const og_ledger *l, const char *name)
 {

@@ -28,6 +28,8 @@ og_status og_ledger_new(og_arena *arena, const og_checkpoint *checkpoint, const 
 /* The name of a weight scope as this checkpoint has it: base_prefix itself, or "". Others unchanged. */
 const char *og_ledger_scope(const og_ledger *l, const char *scope);
 
+/* Is there such a tensor? Without a checkpoint nothing is. */
+bool og_ledger_holds(const og_ledger *l, const char *name);
 bool og_ledger_prefixed(const og_ledger *l); /* do names begin with the base prefix? Without a checkpoint: yes */
 /* Does the checkpoint hold all of these? marks: names of the base model, below its prefix; ends with NULL. */
 bool og_ledger_knows(const og_ledger *l, const char *const *marks);
