@@ -48,6 +48,7 @@
 #define OG_ONNX_KEPT_VALUES 64                  /* the same for its typed fields, in elements */
 #define OG_MODULES_MAX 64                       /* of modules.json; 2 to 4 is usual */
 #define OG_LAYERS_MAX 4096                      /* num_hidden_layers and its like */
+#define OG_LIST_MAX 32                          /* numbers of a list in config.json: convolutions one after the other; 7 is usual */
 #define OG_HUB_FILES_MAX 1000000                /* files of one repository */
 #define OG_HTTP_HEADER_MAX (256u << 10)         /* headers of one answer */
 #define OG_HTTP_BODY_MAX OG_JSON_BYTES_MAX      /* an answer that is not a file */

@@ -250,6 +250,32 @@ bool og_config_side(const og_json *v, int64_t *out)
 	return *out >= 1 && *out <= OG_DIM_MAX;
 }
 
+/* "10 3 3" of a row of the table. */
+static void store_dims(reader *r, const og_field *f, const char *text)
+{
+	og_dim_list list = { 0 };
+	for (const char *p = text; *p && list.n < OG_LIST_MAX;) {
+		size_t k = strcspn(p, " ");
+		if (!og_parse_i64((og_str){ p, k }, &list.v[list.n++]))
+			fault(r, ONNXGATE_INTERNAL, "%s: the default %s is no list of numbers", f->key, text);
+		p += k + (p[k] == ' ');
+	}
+	memcpy(r->out + f->at, &list, sizeof(list));
+}
+
+static void read_dims(reader *r, const og_field *f, og_json *v)
+{
+	og_dim_list list = { .n = json_object_is_type(v, json_type_array) ? json_object_array_length(v) : 0 };
+	bool fits = list.n >= 1 && list.n <= OG_LIST_MAX;
+	for (size_t i = 0; fits && i < list.n; i++)
+		fits = og_config_side(json_object_array_get_idx(v, i), &list.v[i]);
+	if (!fits)
+		fault(r, ONNXGATE_FORMAT, "%s: expected a list of 1 to %d whole numbers, each 1 to %lld, found %.60s", f->key, OG_LIST_MAX, (long long)OG_DIM_MAX,
+			found(v));
+	else
+		memcpy(r->out + f->at, &list, sizeof(list));
+}
+
 bool og_config_size(const og_json *v, og_size *out)
 {
 	if (!json_object_is_type(v, json_type_array)) {
@@ -368,6 +394,7 @@ static void use_default(reader *r, const og_field *f)
 	switch (f->kind) {
 	case OG_FIELD_DIM:
 	case OG_FIELD_ID: store_whole(r, f, f->whole); break;
+	case OG_FIELD_DIMS: store_dims(r, f, f->text); break;
 	case OG_FIELD_SIZE: memcpy(r->out + f->at, &(og_size){ f->whole, f->whole }, sizeof(og_size)); break;
 	case OG_FIELD_REAL: memcpy(r->out + f->at, &f->real, sizeof(f->real)); break;
 	case OG_FIELD_FLAG: memcpy(r->out + f->at, &flag, sizeof(flag)); break;
@@ -409,6 +436,7 @@ static void read_field(reader *r, const og_field *f)
 	switch (f->kind) {
 	case OG_FIELD_DIM:
 	case OG_FIELD_ID: read_dim(r, f, v); break;
+	case OG_FIELD_DIMS: read_dims(r, f, v); break;
 	case OG_FIELD_SIZE: read_size(r, f, v); break;
 	case OG_FIELD_REAL: read_real(r, f, v); break;
 	case OG_FIELD_FLAG: read_flag(r, f, v); break;
@@ -530,15 +558,27 @@ og_said_labels og_config_said_labels(const og_json *doc)
 	return s;
 }
 
+static bool member_has(const og_field *f, const void *config, int64_t v)
+{
+	og_dim_list list = { .n = 1 };
+	const uint8_t *at = (const uint8_t *)config + f->at;
+	if (f->kind == OG_FIELD_DIMS)
+		memcpy(&list, at, sizeof(list));
+	else
+		memcpy(list.v, at, sizeof(v));
+	for (size_t i = 0; i < list.n; i++)
+		if (list.v[i] == v)
+			return true;
+	return false;
+}
+
 const char *og_config_keys_of(const og_field *fields, const void *config, int64_t v, og_arena *arena)
 {
 	const char *s = "";
 	for (const og_field *f = fields; config && f && f->kind != OG_FIELD_END; f++) {
-		int64_t k;
-		if ((f->kind != OG_FIELD_DIM && f->kind != OG_FIELD_LABELS) || f->also)
+		if ((f->kind != OG_FIELD_DIM && f->kind != OG_FIELD_DIMS && f->kind != OG_FIELD_LABELS) || f->also)
 			continue;
-		memcpy(&k, (const uint8_t *)config + f->at, sizeof(k));
-		if (k == v)
+		if (member_has(f, config, v))
 			s = og_arena_printf(arena, "%s%s%s %lld", s, s[0] ? " or " : "", f->key, (long long)v);
 		if (!s)
 			return "";

@@ -13,6 +13,7 @@
 #define OG_MODEL_CONFIG_H
 
 #include "base/arena.h"
+#include "base/limits.h"
 #include "codec/json.h"
 
 /* Every spelling of transformers' ACT2FN whose function has no learned weights. */
@@ -26,9 +27,14 @@ typedef struct og_size { /* of an image or a patch */
 	int64_t height, width;
 } og_size;
 
+typedef struct og_dim_list { /* of layers one after the other */
+	size_t n;
+	int64_t v[OG_LIST_MAX];
+} og_dim_list;
+
 typedef enum og_field_kind {
-	OG_FIELD_END, OG_FIELD_DIM, OG_FIELD_ID, OG_FIELD_SIZE, OG_FIELD_REAL, OG_FIELD_FLAG, OG_FIELD_CHOICE, OG_FIELD_ACT, OG_FIELD_LABELS, OG_FIELD_ONLY,
-	OG_FIELD_SECTION
+	OG_FIELD_END, OG_FIELD_DIM, OG_FIELD_DIMS, OG_FIELD_ID, OG_FIELD_SIZE, OG_FIELD_REAL, OG_FIELD_FLAG, OG_FIELD_CHOICE, OG_FIELD_ACT, OG_FIELD_LABELS,
+	OG_FIELD_ONLY, OG_FIELD_SECTION
 } og_field_kind;
 
 typedef struct og_field {
@@ -42,15 +48,18 @@ typedef struct og_field {
 	bool padded;      /* of DIM: weights may hold more, as padding */
 	bool also;        /* of DIM: another key for the member of a row above; it counts where both are given, as in attribute_map */
 	bool none;        /* of ACT: null and "" are no activation; of DIM: null is as if it were absent */
-	const char *text; /* ONLY: the one JSON value that is done; CHOICE: "absolute relative_key"; ACT: default spelling; SECTION: old name */
+	const char *text; /* ONLY: the one JSON value that is done; CHOICE: "absolute relative_key"; ACT: default spelling; DIMS: "10 3 3"; SECTION: old name */
 } og_field;
 
-/* The member's C type is checked: int64_t, og_size, double, bool, int (CHOICE), og_act_kind. */
+/* The member's C type is checked: int64_t, og_size, double, bool, int (CHOICE), og_act_kind, og_dim_list. */
 #define OG_AT_(type, member, ctype) (offsetof(type, member) + 0 * sizeof(_Generic(((type *)0)->member, ctype: 1)))
 #define OG_DIM(type, member, key_) { .kind = OG_FIELD_DIM, .key = (key_), .at = OG_AT_(type, member, int64_t) }
 #define OG_DIM_OR(type, member, key_, value) { .kind = OG_FIELD_DIM, .key = (key_), .at = OG_AT_(type, member, int64_t), .optional = true, .whole = (value) }
 /* 0 where it is absent or null: the description knows what that means. */
 #define OG_DIM_OR_NONE(type, member, key_) { .kind = OG_FIELD_DIM, .key = (key_), .at = OG_AT_(type, member, int64_t), .optional = true, .none = true }
+/* One number or more, at most OG_LIST_MAX. */
+#define OG_DIMS_OR(type, member, key_, values) { .kind = OG_FIELD_DIMS, .key = (key_), .at = OG_AT_(type, member, og_dim_list), .optional = true, \
+	.text = (values) }
 /* The number of a token, from 0 on. */
 #define OG_ID_OR(type, member, key_, value) { .kind = OG_FIELD_ID, .key = (key_), .at = OG_AT_(type, member, int64_t), .optional = true, .whole = (value) }
 /* A number for a square, or [height, width]. */
