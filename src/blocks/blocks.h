@@ -28,15 +28,23 @@ og_val og_linear_opt(og_build *b, og_val x, const char *name, int64_t out, og_li
 
 typedef struct og_conv_o {
 	int64_t out;                          /* channels */
-	const int64_t *kernel, *stride, *pad; /* one number for each spatial dim; stride NULL: 1, pad NULL: 0, the same on both sides */
+	const int64_t *kernel, *stride, *pad; /* one number for each spatial dim; stride NULL: 1, pad NULL: 0 */
+	const int64_t *pad_end;               /* NULL: pad, the same on both sides */
+	const int64_t *dilation;              /* NULL: 1 */
 	int64_t groups;                       /* 0: 1 */
 	bool no_bias;
+	bool normed;  /* torch.nn.utils.weight_norm over all dims but the last */
+	bool as_taps; /* one spatial dim: stored as a linear layer over the window's elements, [out, kernel·in] */
 } og_conv_o;
 og_val og_conv(og_build *b, og_val x, const char *name, og_conv_o o); /* [B, C, …] → [B, out, …] */
 
 /* ---- norms ---- */
 
 og_val og_layer_norm(og_build *b, og_val x, const char *name, double eps); /* torch.nn.LayerNorm over the last axis */
+
+/* torch.nn.GroupNorm with a group for each channel: over all but batch and channels, [B, C, …]. */
+og_val og_channel_norm(og_build *b, og_val x, const char *name, double eps);
+og_val og_batch_norm(og_build *b, og_val x, const char *name, double eps); /* torch.nn.BatchNorm1d, … as trained, [B, C, …] */
 
 /* ---- embeddings and positions ---- */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Linear layers and layer norm. */
+ * Linear layers and norms. */
 #include "blocks/blocks.h"
 
 static const char *or_name(const char *given, const char *usual)
@@ -45,6 +45,35 @@ og_val og_linear_opt(og_build *b, og_val x, const char *name, int64_t out, og_li
 og_val og_linear(og_build *b, og_val x, const char *name, int64_t out)
 {
 	return og_linear_opt(b, x, name, out, (og_linear_o){ 0 });
+}
+
+/* One of ONNX's norms of channels; the weights are torch's, in ONNX's order. */
+static og_val norm_channels(og_build *b, og_val x, const char *name, const char *op, const char *const *weights, size_t n, double eps)
+{
+	int64_t channels = 0;
+	og_val y = OG_NONE, in[5] = { x };
+	if (og_build_stuck(b))
+		return OG_NONE;
+	if (!og_dim_is_int(og_build_dims(b), og_dim_at(b, x, 1), &channels))
+		return og_build_fail(b, ONNXGATE_INTERNAL, "%s: the number of channels of its input is not known", name);
+	OG_SCOPE(b, "%s", name) {
+		for (size_t i = 0; i < n; i++)
+			in[i + 1] = og_weight(b, weights[i], channels);
+		y = og_op(b, op, in, n + 1, &OG_FLOAT("epsilon", eps), 1);
+	}
+	return y;
+}
+
+og_val og_channel_norm(og_build *b, og_val x, const char *name, double eps)
+{
+	static const char *const weights[] = { "weight", "bias" };
+	return norm_channels(b, x, name, "InstanceNormalization", weights, 2, eps);
+}
+
+og_val og_batch_norm(og_build *b, og_val x, const char *name, double eps)
+{
+	static const char *const weights[] = { "weight", "bias", "running_mean", "running_var" };
+	return norm_channels(b, x, name, "BatchNormalization", weights, 4, eps);
 }
 
 og_val og_layer_norm(og_build *b, og_val x, const char *name, double eps)
