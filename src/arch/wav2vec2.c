@@ -5,6 +5,8 @@
  * Reference: transformers.models.wav2vec2.modeling_wav2vec2. */
 #include "arch/wav2vec2.h"
 
+#include "base/str.h"
+
 static const og_field fields[] = {
 	OG_WAV2VEC2_FIELDS,
 	OG_FLAG_OR(wav2vec2, adapter, "add_adapter", false),
@@ -56,6 +58,29 @@ og_audio_heads og_wav2vec2_heads(const void *config)
 	const wav2vec2 *c = config;
 	return (og_audio_heads){ .labels = c->labels, .words = c->vocab, .projection = c->projection, .embedding = c->embedding, .layers = c->layers,
 		.weighted = c->weighted, .adapter = c->adapter, .tdnn = &c->tdnn_dim, .tdnn_kernel = &c->tdnn_kernel, .tdnn_dilation = &c->tdnn_dilation };
+}
+
+/* From the last layer to the first: how many samples give a frame, or for the statistics of a speaker two. The adapter pads by one on each side.
+ * A norm over time and the adapter's windows see padding; and a speaker's frames are counted as if nothing were dilated. */
+void og_wav2vec2_facts(const void *config, const char *task, og_input_facts *f)
+{
+	const wav2vec2 *c = config;
+	bool speaker = og_streq(task, "audio-xvector"), fits = true, dilated = false;
+	og_sound_facts s = { .least = speaker ? 2 : 1, .step = 1 };
+	for (size_t i = speaker && c->tdnn_kernel.n == c->tdnn_dilation.n ? c->tdnn_kernel.n : 0; fits && i-- > 0;) {
+		int64_t k = c->tdnn_kernel.v[i] - 1, d = c->tdnn_dilation.v[i];
+		fits = k <= OG_DIM_MAX / d - 1 && og_sound_before(&s, k * d + 1, 1);
+		dilated = dilated || (k && d > 1);
+	}
+	for (int64_t i = 0; fits && c->adapter && i < c->adapter_layers; i++) {
+		fits = og_sound_before(&s, c->adapter_kernel, c->adapter_stride);
+		s.least = s.least > 3 ? s.least - 2 : 1;
+	}
+	fits = fits && c->conv_kernel.n == c->conv_stride.n;
+	for (size_t i = c->conv_kernel.n; fits && i-- > 0;)
+		fits = og_sound_before(&s, c->conv_kernel.v[i], c->conv_stride.v[i]);
+	f->sound = fits ? s : (og_sound_facts){ 0 };
+	f->padding_counts = c->conv_norm == OG_CONV_NORM_GROUP ? "feat_extract_norm group" : c->adapter ? "add_adapter" : dilated ? "tdnn_dilation" : NULL;
 }
 
 og_sound og_wav2vec2_encode(og_build *b, const char *prefix, const wav2vec2 *c, og_audio_in in, og_val *states)
@@ -113,5 +138,5 @@ const char *const og_wav2vec2_marks[] = { "feature_extractor.conv_layers.0.conv.
 
 const og_arch og_arch_wav2vec2 = {
 	.model_type = "wav2vec2", .base_prefix = "wav2vec2", .revision = 1, .config_size = sizeof(wav2vec2), .family = &audio, .fields = fields,
-	.inert = og_wav2vec2_inert, .heads = heads, .ignore = og_wav2vec2_ignore, .marks = og_wav2vec2_marks,
+	.inert = og_wav2vec2_inert, .heads = heads, .ignore = og_wav2vec2_ignore, .marks = og_wav2vec2_marks, .facts = og_wav2vec2_facts,
 };

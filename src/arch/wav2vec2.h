@@ -48,7 +48,8 @@ enum { OG_CONV_NORM_GROUP, OG_CONV_NORM_LAYER };
 	OG_ONLY("is_encoder_decoder", "false")
 
 /* A head with its description for padded batches. */
-#define OG_WAV2VEC2_HEAD(class_name, task, name) { class_name, task, OG_ONE_FILE(og_audio_##name) }
+#define OG_WAV2VEC2_HEAD(class_name, task, name) \
+	{ class_name, task, OG_ONE_FILE(og_audio_##name), (const og_variant[]){ { "with-mask", OG_ONE_FILE(og_audio_##name##_masked) }, { 0 } } }
 #define OG_WAV2VEC2_HEADS(stem) \
 	OG_WAV2VEC2_HEAD(stem "Model", OG_TASK_FEATURES, features), \
 	OG_WAV2VEC2_HEAD(stem "ForCTC", "automatic-speech-recognition", ctc), \
@@ -58,6 +59,7 @@ extern const og_inert og_wav2vec2_inert[];
 extern const og_ignore og_wav2vec2_ignore[];
 extern const char *const og_wav2vec2_marks[];
 og_audio_heads og_wav2vec2_heads(const void *config);
+void og_wav2vec2_facts(const void *config, const char *task, og_input_facts *f);
 /* prefix: of the base model. */
 og_sound og_wav2vec2_encode(og_build *b, const char *prefix, const wav2vec2 *c, og_audio_in in, og_val *states);
 

@@ -127,6 +127,8 @@ typedef struct og_image_facts {
 typedef struct og_sound_facts {
 	int64_t least, step; /* samples that make the first frame that a file can do with, and each further one */
 } og_sound_facts;
+/* The same, seen from before a convolution. false: more samples than a dim may have. */
+bool og_sound_before(og_sound_facts *f, int64_t kernel, int64_t stride);
 typedef struct og_input_facts {
 	int64_t vocab_size, type_vocab_size;
 	int64_t max_positions; /* the longest text */

@@ -27,6 +27,15 @@ static og_image_facts image_facts(const og_json *doc)
 	return f;
 }
 
+bool og_sound_before(og_sound_facts *f, int64_t kernel, int64_t stride)
+{
+	if (f->step > OG_DIM_MAX / stride || f->least > (OG_DIM_MAX - kernel) / stride)
+		return false;
+	f->least = (f->least - 1) * stride + kernel;
+	f->step *= stride;
+	return true;
+}
+
 /* One frame more needs as many samples as all strides multiplied; the first sees as many as all windows behind each other. */
 static og_sound_facts sound_facts(const og_json *doc)
 {
@@ -41,10 +50,8 @@ static og_sound_facts sound_facts(const og_json *doc)
 		int64_t kernel, stride;
 		if (!og_config_side(json_object_array_get_idx(kernels, i), &kernel) || !og_config_side(json_object_array_get_idx(strides, i), &stride))
 			return (og_sound_facts){ 0 };
-		if (f.step > OG_DIM_MAX / stride || f.least > (OG_DIM_MAX - kernel) / stride)
+		if (!og_sound_before(&f, kernel, stride))
 			return (og_sound_facts){ 0 };
-		f.least = (f.least - 1) * stride + kernel;
-		f.step *= stride;
 	}
 	return f;
 }
