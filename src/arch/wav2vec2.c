@@ -60,8 +60,10 @@ og_audio_heads og_wav2vec2_heads(const void *config)
 		.weighted = c->weighted, .adapter = c->adapter, .tdnn = &c->tdnn_dim, .tdnn_kernel = &c->tdnn_kernel, .tdnn_dilation = &c->tdnn_dilation };
 }
 
-/* From the last layer to the first: how many samples give a frame, or for the statistics of a speaker two. The adapter pads by one on each side.
- * A norm over time and the adapter's windows see padding; and a speaker's frames are counted as if nothing were dilated. */
+/* From the last layer to the first: how many samples give a frame, or for the statistics of a speaker two. The adapter pads by one on each side,
+ * and counts frames as if its kernel were 1.
+ * Padding is seen by a norm over time, by the adapter's windows, and through what a batch norm adds to zeros; and a speaker's frames are counted
+ * as if nothing were dilated. */
 void og_wav2vec2_facts(const void *config, const char *task, og_input_facts *f)
 {
 	const wav2vec2 *c = config;
@@ -72,10 +74,8 @@ void og_wav2vec2_facts(const void *config, const char *task, og_input_facts *f)
 		fits = k <= OG_DIM_MAX / d - 1 && og_sound_before(&s, k * d + 1, 1);
 		dilated = dilated || (k && d > 1);
 	}
-	for (int64_t i = 0; fits && c->adapter && i < c->adapter_layers; i++) {
-		fits = og_sound_before(&s, c->adapter_kernel, c->adapter_stride);
-		s.least = s.least > 3 ? s.least - 2 : 1;
-	}
+	for (int64_t i = 0; fits && c->adapter && i < c->adapter_layers; i++)
+		fits = og_sound_before(&s, c->adapter_kernel > 3 ? c->adapter_kernel - 2 : 1, c->adapter_stride);
 	fits = fits && c->conv_kernel.n == c->conv_stride.n;
 	for (size_t i = c->conv_kernel.n; fits && i-- > 0;)
 		fits = og_sound_before(&s, c->conv_kernel.v[i], c->conv_stride.v[i]);

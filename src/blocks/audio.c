@@ -31,11 +31,14 @@ static void spell_frames(og_build *b, og_val x, int axis, const og_audio_convs_o
 		og_dim_spell(og_build_dims(b), og_dim_at(b, x, axis), og_buf_cstr(&text));
 }
 
-/* One layer, [B, C, T] → [B, C, T], the last one [B, T, C]. */
+/* One layer, [B, C, T] → [B, C, T], the last one [B, T, C]. A bias before the norm over time is the same at all times: the norm takes it away
+ * again, and of silence would leave what rounding made of it. So it is accounted for, and not added. */
 static og_val convolve(og_build *b, og_val x, size_t i, const og_audio_convs_o *o)
 {
-	bool last = i == o->out->n - 1;
-	x = og_conv(b, x, "conv", (og_conv_o){ .out = o->out->v[i], .kernel = &o->kernel->v[i], .stride = &o->stride->v[i], .no_bias = !o->bias });
+	bool last = i == o->out->n - 1, lost = o->bias && i == 0 && !o->layer_norm;
+	if (lost)
+		og_weight(b, "conv.bias", o->out->v[i]);
+	x = og_conv(b, x, "conv", (og_conv_o){ .out = o->out->v[i], .kernel = &o->kernel->v[i], .stride = &o->stride->v[i], .no_bias = !o->bias || lost });
 	if (o->layer_norm) {
 		x = og_layer_norm(b, turned(b, x), "layer_norm", NORM_EPS);
 		return og_act(b, last ? x : turned(b, x), o->act);

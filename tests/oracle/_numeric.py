@@ -9,6 +9,7 @@ A fixed share of cases has fixed seeds; the rest is drawn from --seed, which is 
 import json
 import multiprocessing
 import os
+import re
 
 import numpy as np
 import onnx
@@ -160,7 +161,8 @@ class Kind:
         base = model.base_model_prefix + "."
         lacking = {n.removeprefix(base) for n, _ in model.named_parameters() if not self.unused(c, n)} - {i.name.removeprefix(base) for i in stored}
         assert not lacking, f"weights under other names: {sorted(lacking)[:5]}"
-        matrices, weights = [i.name for i in stored if len(i.dims) > 1], [n for n, p in model.named_parameters() if p.dim() > 1]
+        matrices = [i.name for i in stored if i.dims and np.prod(i.dims) > max(i.dims)]
+        weights = [n for n, p in model.named_parameters() if p.dim() and p.numel() > max(p.shape)]
         assert len(matrices) <= len(weights) + self.cut(c), f"{len(matrices)} matrices in the file, the model has {len(weights)}"
 
     def judge_ports(self, c, s):
@@ -224,8 +226,14 @@ class Kind:
 def judge_dims(s, inputs, found):
     """The dims that the file declares for its outputs are those of the run, where the inputs say what a symbol stands for."""
     known = {d: n for i in s.get_inputs() for d, n in zip(i.shape, inputs[i.name].shape) if isinstance(d, str)}
+
+    def size(d, found):
+        """Of a number, a symbol, or a formula over symbols; what is none of these is whatever was found."""
+        formula = isinstance(d, str) and re.fullmatch(r"[\w\s()+*/-]+", d) and set(re.findall(r"[a-z_]\w*", d)) <= set(known)
+        return eval(d, {}, known) if formula else found if isinstance(d, str) else d
+
     for o, value in zip(s.get_outputs(), found):
-        dims = [known.get(d, n) if isinstance(d, str) else d for d, n in zip(o.shape, value.shape)]
+        dims = [size(d, n) for d, n in zip(o.shape, value.shape)]
         assert len(o.shape) == value.ndim and list(value.shape) == dims, f"{o.name}: declared {o.shape}, found {value.shape}"
 
 

@@ -32,6 +32,7 @@ transformers.logging.disable_progress_bar()
 ROOT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../.."))
 LIMIT = 1e-5
 QUERIES_AND_KEYS = (".query.", ".key.", ".q_lin.", ".k_lin.", ".q.", ".k.", ".q_proj.", ".k_proj.", ".in_proj_")
+NORMS = (torch.nn.LayerNorm, torch.nn.GroupNorm, torch.nn.BatchNorm1d)
 torch.set_num_threads(1)
 
 
@@ -117,12 +118,12 @@ class Run:
 
 
 def redraw(model, generator):
-    """Every parameter anew. Queries and keys are drawn wider: scores then have a deviation of several units."""
+    """Every parameter anew, and what a batch norm has seen. Queries and keys are drawn wider: scores then have a deviation of several units."""
     owners = {id(p): module for module in model.modules() for p in module.parameters(recurse=False)}
     with torch.no_grad():
         for name, p in model.named_parameters():
             noise = torch.randn(p.shape, generator=generator, dtype=torch.float64)
-            if isinstance(owners[id(p)], torch.nn.LayerNorm) and name.endswith("weight"):
+            if isinstance(owners[id(p)], NORMS) and name.endswith("weight"):
                 value = 1 + 0.3 * noise
             elif p.dim() < 2:
                 value = 0.4 * noise
@@ -134,6 +135,10 @@ def redraw(model, generator):
                 wide = 1.8 if any(part in name for part in QUERIES_AND_KEYS) else 1.0
                 value = noise * wide / p[0].numel() ** 0.5
             p.copy_(value.to(p.dtype))
+        for name, p in model.named_buffers():
+            if name.endswith(("running_mean", "running_var")):
+                noise = torch.randn(p.shape, generator=generator, dtype=torch.float64)
+                p.copy_(noise if name.endswith("mean") else 0.5 + noise.abs())
 
 
 def write_checkpoint(folder, config, state, dtype=torch.float32, shards=1, metadata=None):
