@@ -26,7 +26,7 @@ def fill(n, seed):
 
 
 def inputs_of(config):
-    """A batch of two: images where the config speaks of them, else texts; three texts beside two images where it speaks of both."""
+    """A batch of two: images where the config speaks of them, sound where it speaks of convolutions, else texts; three texts beside two images where it speaks of both."""
     if hasattr(config, "text_config") and hasattr(config, "vision_config"):
         texts = {
             "input_ids": torch.tensor([[3, 1, 12, 7, 0], [5, 12, 2, 12, 0], [10, 4, 12, 12, 12]]),
@@ -36,6 +36,8 @@ def inputs_of(config):
     if hasattr(config, "image_size"):
         height, width = config.image_size if isinstance(config.image_size, list) else [config.image_size] * 2
         return {"pixel_values": fill(2 * config.num_channels * height * width, 1000).reshape(2, config.num_channels, height, width)}
+    if hasattr(config, "conv_kernel"):
+        return {"input_values": fill(2 * 41, 1000).reshape(2, 41)}
     return {
         "input_ids": torch.tensor([[3, 1, 12, 7, 0], [5, 5, 2, 0, 0]]),
         "attention_mask": torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]]),

@@ -17,18 +17,17 @@ static og_val turned(og_build *b, og_val x)
 
 /* ---- from samples to frames ---- */
 
-/* "( ( sequence_length - 10 ) // 5 + 1 - 3 ) // 2 + 1": the number of frames as Optimum spells it. */
-static void spell_frames(og_build *b, og_val x, int axis, const og_audio_convs_o *o)
+/* "( ( sequence_length - 10 ) // 5 + 1 - 3 ) // 2 + 1": how many frames there are as Optimum spells it, layer by layer. */
+static void spell_frames(og_build *b, og_dim before, og_val x, const char *padding, int64_t kernel, int64_t stride)
 {
 	og_auto_buf text;
 	og_buf_init(&text, 1 << 16);
-	for (size_t i = 0; i < o->kernel->n; i++)
-		og_buf_str(&text, "( ");
-	og_buf_str(&text, "sequence_length");
-	for (size_t i = 0; i < o->kernel->n; i++)
-		og_buf_printf(&text, " - %lld ) // %lld + 1", (long long)o->kernel->v[i], (long long)o->stride->v[i]);
-	if (!og_build_stuck(b) && !text.failed)
-		og_dim_spell(og_build_dims(b), og_dim_at(b, x, axis), og_buf_cstr(&text));
+	if (og_build_stuck(b))
+		return;
+	og_dims *d = og_build_dims(b);
+	og_buf_printf(&text, "( %s%s - %lld ) // %lld + 1", og_dim_text(d, before), padding, (long long)kernel, (long long)stride);
+	if (!text.failed && !og_dim_is_int(d, og_dim_at(b, x, 2), NULL))
+		og_dim_spell(d, og_dim_at(b, x, 2), og_buf_cstr(&text));
 }
 
 /* One layer, [B, C, T] → [B, C, T], the last one [B, T, C]. A bias before the norm over time is the same at all times: the norm takes it away
@@ -38,7 +37,9 @@ static og_val convolve(og_build *b, og_val x, size_t i, const og_audio_convs_o *
 	bool last = i == o->out->n - 1, lost = o->bias && i == 0 && !o->layer_norm;
 	if (lost)
 		og_weight(b, "conv.bias", o->out->v[i]);
+	og_dim before = og_dim_at(b, x, 2);
 	x = og_conv(b, x, "conv", (og_conv_o){ .out = o->out->v[i], .kernel = &o->kernel->v[i], .stride = &o->stride->v[i], .no_bias = !o->bias || lost });
+	spell_frames(b, before, x, "", o->kernel->v[i], o->stride->v[i]);
 	if (o->layer_norm) {
 		x = og_layer_norm(b, turned(b, x), "layer_norm", NORM_EPS);
 		return og_act(b, last ? x : turned(b, x), o->act);
@@ -57,7 +58,6 @@ og_val og_audio_convs(og_build *b, og_val samples, og_audio_convs_o o)
 	og_val x = og_expand_dims(b, samples, 1);
 	for (size_t i = 0; i < o.out->n; i++)
 		OG_SCOPE(b, "feature_extractor.conv_layers.%zu", i) x = convolve(b, x, i, &o);
-	spell_frames(b, x, 1, &o);
 	return x;
 }
 
@@ -166,7 +166,9 @@ static og_val adapt(og_build *b, og_val x, int64_t hidden, const og_audio_adapte
 		x = turned(b, x);
 		for (int64_t i = 0; i < o->layers; i++)
 			OG_SCOPE(b, "layers.%lld", (long long)i) {
+				og_dim before = og_dim_at(b, x, 2);
 				x = og_conv(b, x, "conv", (og_conv_o){ .out = 2 * o->width, .kernel = &o->kernel, .stride = &o->stride, .pad = &pad });
+				spell_frames(b, before, x, " + 2", o->kernel, o->stride);
 				x = gated(b, x, o->width);
 			}
 		x = turned(b, x);

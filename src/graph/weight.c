@@ -160,7 +160,7 @@ og_val og_weight_dims(og_build *b, const char *name, const int64_t *dims, int ra
 /* A matrix that the file holds as it lies already (a tied embedding) is not written twice: a Transpose turns it. */
 og_val og_weight_transposed(og_build *b, const char *name, int64_t rows, int64_t cols)
 {
-	const char *full = weight_name(b, name), *key = full ? form_key(b, full, &(og_init){ .parts = &(og_part){ .rows = rows } }) : NULL;
+	const char *full = weight_name(b, name), *key = full ? form_key(b, full, &(og_init){ .rank = 2, .parts = &(og_part){ .rows = rows } }) : NULL;
 	uint64_t *plain = key ? og_strmap_find(b->weights, key) : NULL;
 	spec s = { .dims = (int64_t[]){ rows, cols }, .rank = 2, .transpose = !plain };
 	og_val w = claim_one(b, name, &s);
