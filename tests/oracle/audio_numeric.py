@@ -35,7 +35,9 @@ def stack_of(config):
 
 
 def adapter_of(config):
-    return [(config.get("adapter_kernel_size", 3) - 2, config.get("adapter_stride", 2))] * config.get("num_adapter_layers", 3) if config.get("add_adapter") else []
+    """Its windows, as they would be without the padding of one on each side."""
+    layers = config.get("num_adapter_layers", 3) if config.get("add_adapter") else 0
+    return [(config.get("adapter_kernel_size", 3) - 2, config.get("adapter_stride", 2))] * layers
 
 
 def is_enough(c, n):

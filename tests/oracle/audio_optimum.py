@@ -63,10 +63,13 @@ class AudioOptimum(Optimum):
         if what == "inputs":
             return ports
         frames = formula(c["config"], c["task"] in ("feature-extraction", "automatic-speech-recognition"))
-        return [
-            (name, kind, [frames if k == 1 and len(dims) == 3 else d if isinstance(d, int) or d == "batch_size" else shapes[name][k] for k, d in enumerate(dims)])
-            for name, kind, dims in ports
-        ]
+
+
+        def meaning(name, dims, k):
+            known = isinstance(dims[k], int) or dims[k] == "batch_size"
+            return frames if k == 1 and len(dims) == 3 else dims[k] if known else shapes[name][k]
+
+        return [(name, kind, [meaning(name, dims, k) for k in range(len(dims))]) for name, kind, dims in ports]
 
 
 if __name__ == "__main__":

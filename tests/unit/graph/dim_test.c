@@ -57,6 +57,12 @@ static void test_dim__keeps_the_first_spelling(void **state)
 	assert_string_equal(og_dim_text(t, og_dim_add(t, s, og_dim_symbol(t, "past_sequence_length"))), "past_sequence_length + sequence_length");
 	assert_true(og_dim_is_int(t, og_dim_parse(t, "12"), NULL));
 	assert_int_equal(og_dim_parse(t, "").id, 0);
+	og_dim_spell(t, sum, "another");
+	assert_string_equal(og_dim_text(t, sum), "past_sequence_length + sequence_length");
+	og_dim less = og_dim_sub(t, s, og_dim_int(t, 7));
+	og_dim_spell(t, less, "( sequence_length - 8 ) // 1 + 1");
+	assert_string_equal(og_dim_text(t, less), "( sequence_length - 8 ) // 1 + 1");
+	og_dim_spell(t, (og_dim){ 0 }, "nothing");
 }
 
 static void test_dim__overflow_is_no_dim(void **state)

@@ -94,6 +94,14 @@ static void test_infer__windows_that_do_not_fit_are_refused(void **state)
 	expect_conv_refusal("do not fit the rank", "2", I(3, 2, 1), &OG_INTS("strides", I(1, 1), 2));
 	expect_conv_refusal("do not fit the rank", "2", I(3, 2, 1), &OG_INTS("pads", I(1), 1));
 	expect_conv_refusal("a window of known size is wanted", "2", I(3, 2, 1), &OG_INTS("strides", I(0), 1));
+	fresh();
+	static const float few[4];
+	og_val channels = og_const_data(t.b, OG_F32, I(3), 1, few), steps = og_const_data(t.b, OG_F32, I(4), 1, few);
+	og_op(t.b, "InstanceNormalization", (og_val[]){ x, channels, steps }, 3, NULL, 0);
+	expect_refusal("the scale does not fit the channels");
+	fresh();
+	og_op(t.b, "BatchNormalization", (og_val[]){ og_squeeze(t.b, og_slice(t.b, x, 1, 0, 1), 1), channels }, 2, NULL, 0);
+	expect_refusal("the scale does not fit the channels");
 	toy_another(&t);
 	og_pixel_shuffle(t.b, og_input(t.b, "x", OG_F32, "batch_size", "6", "2", "2"), 2);
 	expect_refusal("a multiple of the block");

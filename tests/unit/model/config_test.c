@@ -13,6 +13,8 @@ typedef struct toy {
 	int kind;
 	og_act_kind act;
 	og_size size;
+	og_dim_list list;
+	int64_t maybe;
 } toy;
 
 static const og_field fields[] = {
@@ -25,6 +27,8 @@ static const og_field fields[] = {
 	OG_CHOICE_OR(toy, kind, "kind", "plain fancy"),
 	OG_ACT_OR(toy, act, "act", "gelu"),
 	OG_SIZE_OR(toy, size, "size", 16),
+	OG_DIMS_OR(toy, list, "list", "10 3 2"),
+	OG_DIM_OR_NONE(toy, maybe, "maybe"),
 	OG_ONLY("is_decoder", "false"),
 	{ 0 },
 };
@@ -104,6 +108,44 @@ static void expect_image(const char *text, og_image_facts want)
 	og_image_facts f = og_config_facts(doc).image;
 	if (memcmp(&f, &want, sizeof(f)) != 0)
 		fail_msg("%s: %lld channels, %lld × %lld, %lld patches", text, (long long)f.channels, (long long)f.height, (long long)f.width, (long long)f.patches);
+}
+
+static void test_config__a_list_of_sizes(void **state)
+{
+	toy t;
+	char many[OG_LIST_MAX * 3 + 64] = "{\"width\": 8, \"list\": [1";
+	(void)state;
+	assert_int_equal(read_text("{\"width\": 8}", &t, NULL, NULL), OG_OK);
+	assert_true(t.list.n == 3 && t.list.v[0] == 10 && t.list.v[1] == 3 && t.list.v[2] == 2);
+	assert_int_equal(read_text("{\"width\": 8, \"list\": [7]}", &t, NULL, NULL), OG_OK);
+	assert_true(t.list.n == 1 && t.list.v[0] == 7);
+	expect_fault("{\"width\": 8, \"list\": []}", ONNXGATE_FORMAT, "list: expected a list of 1 to 32 whole numbers");
+	expect_fault("{\"width\": 8, \"list\": 7}", ONNXGATE_FORMAT, "list: expected a list");
+	expect_fault("{\"width\": 8, \"list\": null}", ONNXGATE_FORMAT, "list: expected a list");
+	expect_fault("{\"width\": 8, \"list\": [7, 0]}", ONNXGATE_FORMAT, "found [7,0]");
+	expect_fault("{\"width\": 8, \"list\": [7, 1.5]}", ONNXGATE_FORMAT, "found [7,1.5]");
+	expect_fault("{\"width\": 8, \"list\": [7, null]}", ONNXGATE_FORMAT, "found [7,null]");
+	for (int i = 1; i < OG_LIST_MAX; i++)
+		strcat(many, ", 1");
+	strcat(many, "]}");
+	assert_int_equal(read_text(many, &t, NULL, NULL), OG_OK);
+	assert_true(t.list.n == OG_LIST_MAX && t.list.v[OG_LIST_MAX - 1] == 1);
+	strcpy(many + strlen(many) - 2, ", 1]}");
+	expect_fault(many, ONNXGATE_FORMAT, "list: expected a list");
+}
+
+static void test_config__what_may_be_null(void **state)
+{
+	toy t;
+	(void)state;
+	assert_int_equal(read_text("{\"width\": 8}", &t, NULL, NULL), OG_OK);
+	assert_int_equal(t.maybe, 0);
+	assert_int_equal(read_text("{\"width\": 8, \"maybe\": null}", &t, NULL, NULL), OG_OK);
+	assert_int_equal(t.maybe, 0);
+	assert_int_equal(read_text("{\"width\": 8, \"maybe\": 5}", &t, NULL, NULL), OG_OK);
+	assert_int_equal(t.maybe, 5);
+	expect_fault("{\"width\": 8, \"maybe\": 0}", ONNXGATE_FORMAT, "maybe: expected 1 to");
+	expect_fault("{\"width\": null}", ONNXGATE_FORMAT, "width: expected a whole number");
 }
 
 static void test_config__facts_of_images(void **state)
@@ -377,6 +419,7 @@ static void test_config__a_dim_is_traced_to_its_keys(void **state)
 	assert_string_equal(og_config_keys_of(fields, &t, 12, a), "width 12 or layers 12");
 	assert_string_equal(og_config_keys_of(fields, &t, 7, a), "num_labels 7");
 	assert_string_equal(og_config_keys_of(fields, &t, 8, a), "");
+	assert_string_equal(og_config_keys_of(fields, &t, 10, a), "list 10");
 }
 
 static void test_config__labels_are_told_as_they_are_said(void **state)
@@ -422,6 +465,8 @@ int main(void)
 		cmocka_unit_test(test_config__defaults_and_values),
 		cmocka_unit_test(test_config__labels_come_from_their_names),
 		cmocka_unit_test(test_config__a_size_is_a_number_or_two),
+		cmocka_unit_test(test_config__a_list_of_sizes),
+		cmocka_unit_test(test_config__what_may_be_null),
 		cmocka_unit_test(test_config__facts_of_images),
 		cmocka_unit_test(test_config__facts_of_sound),
 		cmocka_unit_test(test_config__facts_of_texts),
