@@ -26,7 +26,8 @@ def fill(n, seed):
 
 
 def inputs_of(config):
-    """A batch of two: images where the config speaks of them, sound where it speaks of convolutions, else texts; three texts beside two images where it speaks of both."""
+    """A batch of two: images where the config speaks of them, sound where it speaks of convolutions, else texts; three texts beside two
+    images where it speaks of both."""
     if hasattr(config, "text_config") and hasattr(config, "vision_config"):
         texts = {
             "input_ids": torch.tensor([[3, 1, 12, 7, 0], [5, 12, 2, 12, 0], [10, 4, 12, 12, 12]]),

@@ -126,11 +126,6 @@ og_val og_slice(og_build *b, og_val x, int64_t axis, int64_t begin, int64_t end)
 	return og_op(b, "Slice", (og_val[]){ x, og_const_ints(b, &begin, 1), og_const_ints(b, &end, 1), og_const_ints(b, &axis, 1) }, 4, NULL, 0);
 }
 
-og_val og_reduce(og_build *b, const char *op, og_val x, int64_t axis, bool keep)
-{
-	return og_op(b, op, (og_val[]){ x, og_const_ints(b, &axis, 1) }, 2, &OG_INT("keepdims", keep), 1);
-}
-
 og_val og_length(og_build *b, og_val x, int64_t axis)
 {
 	return og_gather(b, og_op(b, "Shape", &x, 1, NULL, 0), og_const_i64(b, axis), 0);

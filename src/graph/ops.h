@@ -31,7 +31,6 @@ og_val og_unsqueeze(og_build *b, og_val x, const int64_t *axes, size_t n);
 og_val og_squeeze(og_build *b, og_val x, int64_t axis);
 og_val og_concat(og_build *b, const og_val *x, size_t n, int64_t axis);
 og_val og_slice(og_build *b, og_val x, int64_t axis, int64_t begin, int64_t end); /* constant bounds, step 1 */
-og_val og_reduce(og_build *b, const char *op, og_val x, int64_t axis, bool keep); /* ReduceSum, ReduceMean, ReduceMax */
 og_val og_length(og_build *b, og_val x, int64_t axis); /* an int64 scalar */
 og_val og_range(og_build *b, og_val begin, og_val end); /* int64 scalars, step 1 */
 og_val og_einsum(og_build *b, const char *equation, og_val x, og_val y);

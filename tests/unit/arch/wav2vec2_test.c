@@ -197,17 +197,6 @@ static void test_wav2vec2__how_many_samples_a_file_can_do_with(void **state)
 	expect_samples("Wav2Vec2Model", "\"conv_dim\": [5, 5], \"conv_kernel\": [1, 1099511627776], \"conv_stride\": [1099511627776, 9]", 0, 0);
 }
 
-static void test_wav2vec2__where_padding_shows_although_it_is_masked(void **state)
-{
-	(void)state;
-	assert_true(facts_of("Wav2Vec2Model", CONVS).padding_shows);
-	assert_false(facts_of("Wav2Vec2Model", CONVS ", \"feat_extract_norm\": \"layer\"").padding_shows);
-	assert_true(facts_of("Wav2Vec2Model", CONVS ", \"feat_extract_norm\": \"layer\", \"add_adapter\": true").padding_shows);
-	assert_true(facts_of("HubertModel", CONVS ", \"feat_extract_norm\": \"layer\", \"conv_pos_batch_norm\": true").padding_shows);
-	assert_true(facts_of("Wav2Vec2ForXVector", CONVS ", \"feat_extract_norm\": \"layer\"").padding_shows);
-	assert_false(facts_of("Wav2Vec2ForXVector", CONVS ", \"feat_extract_norm\": \"layer\", \"tdnn_dilation\": [1, 1, 1, 7, 7]").padding_shows);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -218,7 +207,6 @@ int main(void)
 		cmocka_unit_test(test_wav2vec2__small_layers_only_where_the_reference_has_them),
 		cmocka_unit_test(test_wav2vec2__a_mask_is_an_input_on_request),
 		cmocka_unit_test(test_wav2vec2__how_many_samples_a_file_can_do_with),
-		cmocka_unit_test(test_wav2vec2__where_padding_shows_although_it_is_masked),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
