@@ -80,7 +80,8 @@ void og_wav2vec2_facts(const void *config, const char *task, og_input_facts *f)
 	for (size_t i = c->conv_kernel.n; fits && i-- > 0;)
 		fits = og_sound_before(&s, c->conv_kernel.v[i], c->conv_stride.v[i]);
 	f->sound = fits ? s : (og_sound_facts){ 0 };
-	f->padding_counts = c->conv_norm == OG_CONV_NORM_GROUP ? "feat_extract_norm group" : c->adapter ? "add_adapter" : dilated ? "tdnn_dilation" : NULL;
+	f->padding_counts = c->conv_norm == OG_CONV_NORM_GROUP ? "feat_extract_norm group" : c->adapter ? "add_adapter"
+		: c->positions_norm ? "conv_pos_batch_norm" : dilated ? "tdnn_dilation" : NULL;
 }
 
 og_sound og_wav2vec2_encode(og_build *b, const char *prefix, const wav2vec2 *c, og_audio_in in, og_val *states)

@@ -98,9 +98,10 @@ og_status og_plan_make(const og_json *doc, bool sentence_transformers, const og_
 	p->facts = og_config_facts(doc);
 	if (in->arch->facts)
 		in->arch->facts(in->config, p->task, &p->facts);
-	if (p->facts.padding_counts)
+	bool masked = !p->facts.sound.least || p->variant; /* without a mask nothing says of sound what is padding */
+	if (p->facts.padding_counts && masked)
 		OG_TRY(og_plan_note(p, arena, og_arena_printf(arena,
-			"%s: padding counts as text does, as in the reference: what a text gives depends on the longest beside it", p->facts.padding_counts), err));
+			"%s: padding counts, as in the reference: what a row gives depends on the longest beside it", p->facts.padding_counts), err));
 	*out = p;
 	return OG_OK;
 }

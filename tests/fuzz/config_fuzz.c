@@ -72,6 +72,11 @@ static og_json *small_config(const og_arch *arch)
 		int v = f->max == OG_LAYERS_MAX ? LAYERS : SIZE;
 		if (f->kind == OG_FIELD_DIM && (!f->optional || f->whole > v) && !cannot_be_small(f))
 			set_size(doc, f->key, v);
+		if (f->kind == OG_FIELD_DIMS) {
+			og_json *list = json_object_new_array();
+			must(list && json_object_array_add(list, json_object_new_int(v)) == 0);
+			og_json_set(doc, f->key, list);
+		}
 	}
 	return doc;
 }
