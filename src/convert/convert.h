@@ -47,8 +47,8 @@ og_input_facts og_convert_facts(const og_json *doc);
 
 /* Of the files of a repository, those that a conversion wants beside the weights: config, tokenizer, preprocessor, licence, README. */
 bool og_convert_wants(const char *name);
-/* Below dir, which holds modules.json: the files that its modules may have, each once, whether they are there or not. */
-og_status og_convert_module_files(const char *dir, og_arena *arena, const char ***names, size_t *n, og_error *err) OG_MUST;
+/* The folders of the modules that dir's modules.json lists, relative to dir, fit for og_path_safe(); whether they are there or not. */
+og_status og_convert_module_folders(const char *dir, og_arena *arena, const char ***names, size_t *n, og_error *err) OG_MUST;
 const char *og_convert_role(const char *name); /* "config", "tokenizer", "license", "readme", … */
 
 typedef struct og_converted {

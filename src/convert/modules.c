@@ -323,10 +323,9 @@ og_status og_modules_ledgers(const og_plan_inner *in, og_arena *arena, og_error 
 	return OG_OK;
 }
 
-/* Faults are the plan's to tell: a list that cannot be read names no files. */
-og_status og_convert_module_files(const char *dir, og_arena *arena, const char ***names, size_t *count, og_error *err)
+/* Faults are the plan's to tell: a list that cannot be read names no folders. */
+og_status og_convert_module_folders(const char *dir, og_arena *arena, const char ***names, size_t *count, og_error *err)
 {
-	static const char *const files[] = { "config.json", "model.safetensors", "pytorch_model.bin" };
 	og_auto(og_json) *list = NULL;
 	size_t n, cap = 0;
 	*names = NULL;
@@ -335,12 +334,11 @@ og_status og_convert_module_files(const char *dir, og_arena *arena, const char *
 		return OG_OK;
 	for (size_t i = 0; i < n; i++) {
 		const char *path = og_json_str(json_object_array_get_idx(list, i), "path", "");
-		for (size_t k = 0; path[0] && og_path_safe(path) && k < OG_COUNT(files); k++) {
-			if (!og_arena_grow(arena, names, &cap, *count + 1, sizeof(**names)) ||
-			    !((*names)[*count] = og_arena_printf(arena, "%s/%s", path, files[k])))
-				return og_fail_nomem(err);
-			++*count;
-		}
+		if (!path[0] || !og_path_safe(path))
+			continue;
+		if (!og_arena_grow(arena, names, &cap, *count + 1, sizeof(**names)) || !((*names)[*count] = og_arena_strdup(arena, path)))
+			return og_fail_nomem(err);
+		++*count;
 	}
 	return OG_OK;
 }

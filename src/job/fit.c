@@ -78,6 +78,12 @@ static const og_onnx_value *find(const og_onnx_value *v, size_t n, const char *n
 	return NULL;
 }
 
+bool og_fit_gives(const og_fit_facts *f, const char *output)
+{
+	const og_onnx_graph *g = f->model->graph;
+	return g && find(g->outputs, g->noutputs, output);
+}
+
 static bool has_rank(const og_onnx_value *v, size_t rank)
 {
 	return !v->type || !v->type->has_shape || v->type->rank == rank;

@@ -23,6 +23,7 @@ typedef struct og_fit_facts { /* what the file says */
 
 /* Reads the file (not its external data). FORMAT when it cannot be read; facts in the arena. */
 og_status og_fit_read(const char *onnx_path, og_arena *arena, og_fit_facts *out, og_error *err) OG_MUST;
+bool og_fit_gives(const og_fit_facts *f, const char *output);
 /* Adds the rows "opset.fit" (when it does not) and "task.fit" (when the task is one that we know). */
 og_status og_fit_check(const og_fit_facts *f, const og_fit_wish *w, og_checks *out, og_error *err) OG_MUST;
 

@@ -95,14 +95,64 @@ og_status og_origin_fetch(og_origin *o, const char *name, const char **local, og
 	return o->dir ? OG_OK : og_fail_nomem(err);
 }
 
-/* Of the modules' folders their configs, or all that is read of them: safetensors before PyTorch's, as everywhere. */
-static og_status fetch_of_modules(og_origin *o, bool configs, og_error *err)
+static const char *below(const og_origin *o, const char *folder, const char *name)
+{
+	return folder[0] ? og_arena_printf(o->arena, "%s/%s", folder, name) : name;
+}
+
+/* The chosen file, or the index and all its shards. */
+static og_status fetch_weights(og_origin *o, const char *folder, const og_weights_choice *c, og_error *err)
+{
+	const char *local = NULL, *first = below(o, folder, c->single ? c->single : c->index), **shards = NULL;
+	size_t n = 0;
+	OG_TRY(first ? og_origin_fetch(o, first, &local, err) : og_fail_nomem(err));
+	if (c->single)
+		return OG_OK;
+	OG_TRY(og_shard_names(local, o->arena, &shards, &n, err));
+	for (size_t i = 0; i < n; i++) {
+		const char *name = below(o, folder, shards[i]);
+		if (!name)
+			return og_fail_nomem(err);
+		if (!og_origin_has(o, name))
+			return og_fail(err, ONNXGATE_NOT_FOUND, "%s: %s names the shard %s: expected among the %zu files, found none", o->id, first, name, o->nnames);
+		OG_TRY(og_origin_fetch(o, name, &local, err));
+	}
+	return OG_OK;
+}
+
+/* The part of a name below a folder that lies directly in it; NULL: it does not. */
+static const char *directly_in(const char *folder, const char *name)
+{
+	size_t n = strlen(folder);
+	return og_starts_with(name, folder) && name[n] == '/' && !strchr(name + n + 1, '/') ? name + n + 1 : NULL;
+}
+
+/* Where the modules are, and which of the files there hold what they have learned: chosen as the model's own. */
+static og_status find_modules(og_origin *o, og_error *err)
+{
+	const char **folders = NULL, **names = og_arena_array(o->arena, o->nnames + 1, sizeof(*names));
+	size_t count = 0;
+	OG_TRY(names ? og_convert_module_folders(o->dir, o->arena, &folders, &count, err) : og_fail_nomem(err));
+	o->modules = og_arena_array(o->arena, count + 1, sizeof(*o->modules));
+	if (!o->modules)
+		return og_fail_nomem(err);
+	for (size_t i = 0; i < count; i++) {
+		size_t n = 0;
+		for (size_t k = 0; k < o->nnames; k++)
+			if (directly_in(folders[i], o->names[k]))
+				names[n++] = directly_in(folders[i], o->names[k]);
+		o->modules[i] = (og_module_place){ folders[i], og_weights_choose(names, n) };
+	}
+	o->nmodules = count;
+	return OG_OK;
+}
+
+static og_status fetch_module_configs(og_origin *o, og_error *err)
 {
 	const char *local = NULL;
-	for (size_t i = 0; i < o->nmodule_files; i++) {
-		const char *name = o->module_files[i];
-		bool second = og_ends_with(name, ".bin") && og_origin_has(o, o->module_files[i - 1]);
-		if (og_origin_has(o, name) && !second && (!configs || og_streq(og_path_base(name), "config.json")))
+	for (size_t i = 0; i < o->nmodules; i++) {
+		const char *name = below(o, o->modules[i].folder, "config.json");
+		if (name && og_origin_has(o, name))
 			OG_TRY(og_origin_fetch(o, name, &local, err));
 	}
 	return OG_OK;
@@ -124,8 +174,8 @@ og_status og_origin_fetch_config(og_origin *o, og_error *err)
 			OG_TRY(og_origin_fetch(o, deciding[i], &local, err));
 	if (!og_origin_has(o, deciding[0]) || !o->repo)
 		return OG_OK;
-	OG_TRY(og_convert_module_files(o->dir, o->arena, &o->module_files, &o->nmodule_files, err));
-	return fetch_of_modules(o, true, err);
+	OG_TRY(find_modules(o, err));
+	return fetch_module_configs(o, err);
 }
 
 og_status og_origin_weights(const og_origin *o, og_weights_choice *out, og_error *err)
@@ -142,20 +192,10 @@ og_status og_origin_fetch_sources(og_origin *o, og_error *err)
 	for (size_t i = 0; i < o->nnames; i++)
 		if (og_convert_wants(o->names[i]))
 			OG_TRY(og_origin_fetch(o, o->names[i], &local, err));
-	OG_TRY(fetch_of_modules(o, false, err));
-	OG_TRY(og_origin_fetch(o, c.single ? c.single : c.index, &local, err));
-	if (c.single)
-		return OG_OK;
-	const char **shards = NULL;
-	size_t n = 0;
-	OG_TRY(og_shard_names(local, o->arena, &shards, &n, err));
-	for (size_t i = 0; i < n; i++) {
-		if (!og_origin_has(o, shards[i]))
-			return og_fail(err, ONNXGATE_NOT_FOUND, "%s: %s names the shard %s: expected among the %zu files, found none", o->id, c.index, shards[i],
-			               o->nnames);
-		OG_TRY(og_origin_fetch(o, shards[i], &local, err));
-	}
-	return OG_OK;
+	for (size_t i = 0; i < o->nmodules; i++)
+		if (o->modules[i].weights.single || o->modules[i].weights.index)
+			OG_TRY(fetch_weights(o, o->modules[i].folder, &o->modules[i].weights, err));
+	return fetch_weights(o, "", &c, err);
 }
 
 /* SIZE:MTIME in nanoseconds: what changes when somebody writes the file. */
@@ -169,17 +209,24 @@ static const char *local_digest(const og_origin *o, const char *name)
 }
 
 /* The shards of an index are all the files beside it that are called like shards: the index need not be read for the key. */
+static bool is_of_weights(const og_weights_choice *c, const char *name)
+{
+	return (c->single && og_streq(name, c->single)) || (c->index && (og_streq(name, c->index) || (!strchr(name, '/') && og_glob(c->shards, name))));
+}
+
 static bool is_source(const og_origin *o, const og_weights_choice *c, const char *name)
 {
-	if (og_convert_wants(name) || og_streq(name, "config.json") || (c->single && og_streq(name, c->single)) || (c->index && og_streq(name, c->index)))
+	if (og_convert_wants(name) || og_streq(name, "config.json") || is_of_weights(c, name))
 		return true;
 	for (size_t i = 0; i < OG_COUNT(deciding); i++)
 		if (og_streq(name, deciding[i]))
 			return true;
-	for (size_t i = 0; i < o->nmodule_files; i++)
-		if (og_streq(name, o->module_files[i]))
+	for (size_t i = 0; i < o->nmodules; i++) {
+		const char *there = directly_in(o->modules[i].folder, name);
+		if (there && (og_streq(there, "config.json") || is_of_weights(&o->modules[i].weights, there)))
 			return true;
-	return c->index && !strchr(name, '/') && og_glob(c->shards, name);
+	}
+	return false;
 }
 
 og_status og_origin_sources(const og_origin *o, og_cache_source **out, size_t *n, og_error *err)

@@ -8,6 +8,11 @@
 #include "job/job.h"
 #include "model/checkpoint.h"
 
+typedef struct og_module_place {
+	const char *folder; /* of a module, below the model's */
+	og_weights_choice weights; /* there; nothing chosen: there are none */
+} og_module_place;
+
 typedef struct og_origin {
 	onnxgate *g;
 	og_arena *arena;
@@ -16,8 +21,8 @@ typedef struct og_origin {
 	const char *dir;    /* holds what was fetched so far; NULL: nothing was */
 	const char **names; /* every file, sorted */
 	size_t nnames;
-	const char **module_files; /* that the modules of a sentence-transformers model may have; known when config.json was fetched */
-	size_t nmodule_files;
+	og_module_place *modules; /* of a sentence-transformers model; known when config.json was fetched */
+	size_t nmodules;
 } og_origin;
 
 /* text: REPO[@REV], or a folder where folders are allowed: a path that begins with '/' or '.', or names one that exists. */

@@ -94,6 +94,15 @@ static void answer_with(og_run *run, const char *model, const char *path, int op
 	run->answer = og_arena_printf(run->arena, "%s is published", model);
 }
 
+/* What sentence-transformers publishes, and pools in Python: it is taken for what it is, and that is said. */
+static void note_modules(const og_run *run, const char *model, const og_fit_facts *facts)
+{
+	if (!run->plan || !run->plan->nmodules || og_fit_gives(facts, "sentence_embedding"))
+		return;
+	og_result_note(run->r, "%s gives tokens, and no sentence_embedding: what modules.json puts behind the transformer is left to the program that runs it "
+		"(onnxgate convert makes a file with all of it)", model);
+}
+
 /* The plan gives the task and the figures for made-up inputs; a model that we could not convert is judged without. */
 static og_status judge_onnx(og_run *run, const char *model, const char *path, const og_fit_facts *facts, og_error *err)
 {
@@ -109,7 +118,9 @@ static og_status judge_onnx(og_run *run, const char *model, const char *path, co
 	if (og_verdict_status(&run->checks, ONNXGATE_VALIDATE_STRUCTURE, true, model, err) != OG_OK)
 		return ONNXGATE_FAILED;
 	OG_TRY(og_validate(run->g, run->r, &v, &run->checks, err));
-	return og_run_judge(run, model, err);
+	OG_TRY(og_run_judge(run, model, err));
+	note_modules(run, model, facts);
+	return OG_OK;
 }
 
 og_status og_arrow_published(og_run *run, og_error *err)

@@ -79,6 +79,43 @@ class Sentence(Case):
         self.assertFalse(self.document("verify", "org/moving", *LEVEL)["cached"])
         self.assertTrue(os.path.isfile(first["path"]))
 
+    def sharded(self, name, seed=1):
+        """The weights of Dense in two shards and their index, as nothing else of the model is."""
+        folder = sentence(self.hub.repo(name), seed)
+        os.remove(os.path.join(folder, "2_Dense/model.safetensors"))
+        models.write_shards(os.path.join(folder, "2_Dense"), models.tensors({"linear.weight": [OUT, WIDTH], "linear.bias": [OUT]}, seed), 2)
+        return folder
+
+    def test_a_module_in_shards(self):
+        sentence(self.hub.repo("whole"))
+        folder = self.sharded("shards")
+        whole, shards = (self.document("verify", f"org/{name}", *LEVEL) for name in ("whole", "shards"))
+        weights = [self.document("inspect", d["path"], "--digests")["tensors"] for d in (whole, shards)]
+        self.assertEqual(*([(t["name"], t["sha256"]) for t in w] for w in weights))
+        self.assertIn("2_Dense.linear.weight", [t["name"] for t in weights[1]])
+        again = self.document("verify", "org/shards", "--offline", *LEVEL)
+        self.assertEqual((again["cached"], again["path"]), (True, shards["path"]))
+        models.write_shards(os.path.join(folder, "2_Dense"), models.tensors({"linear.weight": [OUT, WIDTH], "linear.bias": [OUT]}, 9), 2)
+        other = self.document("verify", "org/shards", *LEVEL)  # the shards count in the cache's key
+        self.assertFalse(other["cached"])
+        self.assertNotEqual(digest(other["path"]), digest(shards["path"]))
+        lost = self.sharded("lost")
+        os.remove(os.path.join(lost, "2_Dense/model-00002-of-00002.safetensors"))
+        self.bad(3, "verify", "org/lost", *LEVEL, says=["2_Dense/model.safetensors.index.json", "2_Dense/model-00002-of-00002.safetensors"])
+
+    def test_a_published_file_without_the_modules_is_taken_and_said_to_be_so(self):
+        models.bert(self.hub.repo("bare"))
+        sentence(self.hub.repo("made"))
+        tokens, pooled = (self.document("verify", f"org/{name}", *LEVEL)["path"] for name in ("bare", "made"))
+        for name, file, noted in (("tokens", tokens, True), ("pooled", pooled, False)):
+            models.write(os.path.join(sentence(self.hub.repo(name)), "onnx"), "model.onnx", open(file, "rb").read())
+            d = self.document("verify", f"org/{name}", *LEVEL)
+            self.assertEqual((d["onnx_conversion_status"], d["verdict"]), ("original", "pass"))
+            self.assertEqual(any("no sentence_embedding" in n for n in d["notes"]), noted, d["notes"])
+        plain = self.document("verify", "org/tokens", "--plain", *LEVEL)
+        self.assertEqual((plain["onnx_conversion_status"], [n for n in plain["notes"] if "sentence_embedding" in n]), ("original", []))
+        self.assertTrue(self.document("verify", "org/pooled", "--plain", *LEVEL)["was_converted"])
+
     def test_two_weights_of_one_name_are_two(self):
         folder = os.path.join(self.home, "names")
         sentence(folder)

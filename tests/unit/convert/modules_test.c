@@ -114,21 +114,19 @@ static void test_modules__a_cross_encoder_is_a_classifier(void **state)
 	assert_int_equal(p->nmodules, 0);
 }
 
-static void test_modules__their_files(void **state)
+static void test_modules__their_folders(void **state)
 {
 	og_auto(og_arena) *arena = og_arena_new();
 	const char **names;
 	size_t n;
 	(void)state;
 	folder("[" FIRST ", " POOLING ", " MODULE("Dense", "../out") ", " DENSE "]", MEAN, "{}");
-	assert_int_equal(og_convert_module_files(scratch_dir, arena, &names, &n, NULL), OG_OK);
-	assert_int_equal(n, 6);
-	assert_string_equal(names[0], "1_Pooling/config.json");
-	assert_string_equal(names[3], "2_Dense/config.json");
-	assert_string_equal(names[4], "2_Dense/model.safetensors");
-	assert_string_equal(names[5], "2_Dense/pytorch_model.bin");
+	assert_int_equal(og_convert_module_folders(scratch_dir, arena, &names, &n, NULL), OG_OK);
+	assert_int_equal(n, 2);
+	assert_string_equal(names[0], "1_Pooling");
+	assert_string_equal(names[1], "2_Dense");
 	put("modules.json", "{");
-	assert_int_equal(og_convert_module_files(scratch_dir, arena, &names, &n, NULL), OG_OK);
+	assert_int_equal(og_convert_module_folders(scratch_dir, arena, &names, &n, NULL), OG_OK);
 	assert_int_equal(n, 0);
 }
 
@@ -241,7 +239,7 @@ int main(void)
 		SCRATCH_TEST(test_modules__what_is_not_done_is_refused_by_name),
 		SCRATCH_TEST(test_modules__plain_and_other_tasks_do_not_read_them),
 		SCRATCH_TEST(test_modules__a_cross_encoder_is_a_classifier),
-		SCRATCH_TEST(test_modules__their_files),
+		SCRATCH_TEST(test_modules__their_folders),
 		SCRATCH_TEST(test_modules__numbers_follow_from_the_tokens),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
