@@ -1,19 +1,46 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Measuring other programs: wall time, and the peak resident memory of one process and of its children, each apart.
+"""What the scripts of bench/ share: where things are, and measuring other programs: wall time, and the peak resident memory of one process
+and of its children, each apart.
 
 Memory is VmHWM of /proc, read while the process lives: wait4()'s figure would mix in children and the image before exec."""
 
 import glob
 import os
+import shutil
 import statistics
 import subprocess
 import threading
 import time
 
+ROOT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+BUILD = os.path.join(ROOT, "build")
+WORK = os.path.join(BUILD, "bench")
+VENV = os.path.join(BUILD, "oracle-venv/bin")
+
+
+def environment(**more):
+    """Nothing of this user's settings, everything below build/bench/."""
+    keep = {k: v for k, v in os.environ.items() if not k.startswith(("ONNXGATE_", "HF_", "HUGGING"))}
+    return {**keep, "ONNXGATE_HOME": os.path.join(WORK, "home"), "HF_HOME": os.path.join(WORK, "hf"), "XDG_CONFIG_HOME": os.path.join(WORK, "config"), **more}
+
+
+def fresh(name):
+    """A path that does not exist, all earlier writing on disk: what is measured next starts alike."""
+    path = os.path.join(WORK, name)
+    shutil.rmtree(path, ignore_errors=True)
+    if os.path.exists(path):
+        os.remove(path)
+    os.sync()
+    return path
+
 
 class Done:
     def __init__(self, code, seconds, peak=0, children=None, output=""):
         self.code, self.seconds, self.peak, self.children, self.output = code, seconds, peak, children or {}, output
+
+    def tree(self):
+        """Of the process and its children; an upper bound where they were not at their peaks at once."""
+        return self.peak + sum(self.children.values())
 
 
 def timed(argv, env=None):

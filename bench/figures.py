@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The figures of the README: bench/figures.py [--write] [--runs N] [SECTION…].
 
-Sections: numeric emission memory convert determinism latency formats. Each ratio comes from runs that alternate with what it is compared with,
+Sections: numeric emission memory convert determinism latency formats export. Each ratio comes from runs that alternate with what it is compared with,
 inside one process; the median and the lowest and highest are shown. --write puts the tables into bench/RESULTS.md and the
-summary into the README. 'numeric', 'convert' and 'formats' need scripts/oracle_env.sh, 'latency' scripts/get_minilm.sh (they are run)."""
+summary into the README. 'numeric', 'convert', 'formats' and 'export' need scripts/oracle_env.sh, 'latency' scripts/get_minilm.sh (they are run)."""
 
 import argparse
 import hashlib
@@ -16,33 +16,14 @@ import subprocess
 import sys
 import time
 
+import export
 import formats
 import make_checkpoint
-from _measure import host, mib, show, timed, watched
+from _measure import BUILD, ROOT, VENV, WORK, environment, fresh, host, mib, show, timed, watched
 
-ROOT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-BUILD = os.path.join(ROOT, "build")
-WORK = os.path.join(BUILD, "bench")
 PROGRAM = os.path.join(BUILD, "onnxgate")
-VENV = os.path.join(BUILD, "oracle-venv/bin")
 CHECKPOINT = os.path.join(WORK, "bert-base")
 WEIGHTS = os.path.join(CHECKPOINT, "model.safetensors")
-
-
-def environment(**more):
-    """Nothing of this user's settings, everything below build/bench/."""
-    keep = {k: v for k, v in os.environ.items() if not k.startswith(("ONNXGATE_", "HF_", "HUGGING"))}
-    return {**keep, "ONNXGATE_HOME": os.path.join(WORK, "home"), "HF_HOME": os.path.join(WORK, "hf"), "XDG_CONFIG_HOME": os.path.join(WORK, "config"), **more}
-
-
-def fresh(name):
-    """A path that does not exist, all earlier writing on disk: what is measured next starts alike."""
-    path = os.path.join(WORK, name)
-    shutil.rmtree(path, ignore_errors=True)
-    if os.path.exists(path):
-        os.remove(path)
-    os.sync()
-    return path
 
 
 def convert_argv(out, *options):
@@ -223,13 +204,19 @@ def latency(runs):
 
 def file_formats(runs):
     subprocess.run([os.path.join(ROOT, "scripts/oracle_env.sh")], check=True, stdout=subprocess.DEVNULL)
-    return formats.measure(runs, ROOT, WORK, os.path.join(VENV, "python"), environment)
+    return formats.measure(runs)
+
+
+def exports(runs):
+    subprocess.run([os.path.join(ROOT, "scripts/oracle_env.sh")], check=True, stdout=subprocess.DEVNULL)
+    return export.measure(runs, PROGRAM)
 
 
 SECTIONS = {  # name: function, runs
     "numeric": (numeric, 1), "emission": (emission, 9), "memory": (memory, 3), "convert": (convert, 3), "determinism": (determinism, 1),
     "latency": (latency, 30),
     "formats": (file_formats, 9),
+    "export": (exports, 3),
 }  # fmt: skip
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 
-from _measure import show, spread, timed
+from _measure import BUILD, ROOT, VENV, WORK, environment, show, spread, timed
 
 KINDS = ("safetensors", "torch zip", "torch legacy", "TorchScript")
 PYTHON = r"""
@@ -36,18 +36,17 @@ print(json.dumps(out))
 """
 
 
-def measure(runs, root, work, python, environment):
+def measure(runs):
     """(lines for RESULTS.md, rows for the summary)"""
-    folder = os.path.join(work, "formats")
+    folder, python = os.path.join(WORK, "formats"), os.path.join(VENV, "python")
     if not os.path.exists(folder + "/complete"):
         os.makedirs(folder, exist_ok=True)
         print("making 500 MB of each kind …", file=sys.stderr)
-        subprocess.run([python, "-W", "ignore", os.path.join(root, "bench/make_weights.py"), folder], check=True)
+        subprocess.run([python, "-W", "ignore", os.path.join(ROOT, "bench/make_weights.py"), folder], check=True)
         with open(folder + "/complete", "w", encoding="ascii"):
             pass
-    build = os.path.join(root, "build")
-    subprocess.run(["ninja", "-C", build, "bench/read_tensors"], check=True, stdout=subprocess.DEVNULL)
-    program, reader = os.path.join(build, "onnxgate"), os.path.join(build, "bench/read_tensors")
+    subprocess.run(["ninja", "-C", BUILD, "bench/read_tensors"], check=True, stdout=subprocess.DEVNULL)
+    program, reader = os.path.join(BUILD, "onnxgate"), os.path.join(BUILD, "bench/read_tensors")
     lines = [f"## Listing and reading a weights file of 500 MB (400 tensors, in the page cache), {runs} alternating runs", "",
              "| file | list: `onnxgate inspect FILE --tensors`, the whole process (aim ≤ 10 ms) | read every byte (`read_tensors`) | `cat FILE` | "
              "share of `cat`'s speed (aim ≥ 90 %) |",

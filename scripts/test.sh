@@ -189,9 +189,9 @@ fuzz_all() { # SECONDS: as many at a time as there are processors
 }
 
 # What the oracle scripts cache (nothing of a Hub: they make their own checkpoints) stays in the checkout, too.
-oracle() { # SCRIPT
+oracle() { # SCRIPT [OPTION…]
 	env HF_HOME="$BUILD/oracle-home" HF_HUB_OFFLINE=1 HF_HUB_DISABLE_TELEMETRY=1 DO_NOT_TRACK=1 XDG_CACHE_HOME="$BUILD/oracle-home" \
-		TOKENIZERS_PARALLELISM=false OMP_NUM_THREADS=1 "$BUILD/oracle-venv/bin/python" "$1" --build "$BUILD"
+		TOKENIZERS_PARALLELISM=false OMP_NUM_THREADS=1 "$BUILD/oracle-venv/bin/python" "$1" --build "$BUILD" "${@:2}"
 }
 
 "$ROOT/scripts/install_deps.sh" build test
@@ -226,6 +226,7 @@ if [ "$ORACLE" = 1 ]; then
 		case $name in _*) continue ;; esac
 		step "oracle: $name" "oracle-$name" oracle "$script" || true
 	done
+	step "oracle: the benchmark of exports, at a small scale" oracle-bench-export oracle "$ROOT/bench/export.py" --quick || true
 fi
 [ "$LONG" = 0 ] || step "both README commands in an empty Debian" fresh "$ROOT/tests/fresh/debootstrap.sh" || true
 

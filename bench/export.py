@@ -1,0 +1,394 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Our export beside Optimum's and torch.onnx.export(dynamo=True)'s of the same checkpoints: bench/export.py [--quick] [--only FAMILY] [--build DIR].
+
+Inputs, outputs, their order, dtypes and dims (what differs must follow from a rule of DIFFERENCES), nodes, size, time and memory of the
+export, and ONNX Runtime's latency. A new family is a row of FAMILIES. It is a section of bench/figures.py; run by itself it prints that
+section. --quick judges ports, nodes, sizes and numbers of tiny checkpoints, without a clock: a test."""
+
+import argparse
+import json
+import os
+import random
+import statistics
+import subprocess
+import sys
+
+from _measure import BUILD, ROOT, VENV, WORK, environment, fresh, mib, show, timed, watched
+
+sys.path.insert(0, os.path.join(ROOT, "tests/oracle"))
+import _families as texts  # noqa: E402
+import _image_families as images  # noqa: E402
+
+WORKER = os.path.join(ROOT, "bench/_export_worker.py")
+DYNAMO_PATH = os.path.join(BUILD, "bench-python")  # what PyTorch's exporter needs beside the oracle's environment
+RIVALS = ("Optimum", "dynamo")
+AIM = 1.05  # of the upper end of the latency's interval
+
+
+# ---- families ------------------------------------------------------------------------------------------------------------
+
+
+def sized(layers, hidden):
+    return {"num_hidden_layers": layers, "hidden_size": hidden, "num_attention_heads": 12, "intermediate_size": 4 * hidden}
+
+
+SIZES = {"6 × 384": sized(6, 384), "12 × 768": sized(12, 768)}
+SPEED, BASE = SIZES  # all are exported at BASE; latency is measured at SPEED, and of some families at both
+
+
+def class_name(kind, family, task):
+    return kind.FAMILIES[family]["stem"] + kind.TASKS[task][0]
+
+
+def text(family, at_base=False, **config):
+    words = {"vocab_size": 30522, "max_position_embeddings": 514, **config}
+    tiny = {k: v for k, v in texts.FAMILIES[family]["small"].items() if k not in texts.FAMILIES[family].get("lacks", ())}
+    return {
+        "type": family, "class": class_name(texts, family, "feature-extraction"), "task": "feature-extraction", "at_base": at_base,
+        "config": lambda size: texts.spelled(family, {**words, **size}), "tiny": texts.spelled(family, tiny),
+        "numbers": lambda config: {},
+        "values": {"input_ids": (5, 100), "token_type_ids": (0, 1)},  # least, and beyond the largest; masks are ones
+        "shapes": {f"{b}×{s}": {"batch_size": b, "sequence_length": s} for b, s in ((1, 16), (1, 128), (8, 64))},
+        "tiny shape": {"batch_size": 3, "sequence_length": 9},
+    }  # fmt: skip
+
+
+def image(family, at_base=False, **config):
+    pixels = {"image_size": 224, "patch_size": 16, "num_channels": 3, **config}
+    return {
+        "type": family, "class": class_name(images, family, "image-classification"), "task": "image-classification", "at_base": at_base,
+        "config": lambda size: {**pixels, **size}, "tiny": images.FAMILIES[family]["small"],
+        "numbers": lambda config: {"num_channels": config.get("num_channels", 3), "height": config["image_size"], "width": config["image_size"]},
+        "values": {"pixel_values": (-2, 2)},
+        "shapes": {f"batch {n}": {"batch_size": n} for n in (1, 2, 8)},
+        "tiny shape": {"batch_size": 3},
+    }  # fmt: skip
+
+
+FAMILIES = {
+    "bert": text("bert", at_base=True),
+    "roberta": text("roberta", vocab_size=50265, type_vocab_size=1),
+    "distilbert": text("distilbert"),
+    "albert": text("albert", vocab_size=30000, embedding_size=128, num_hidden_groups=1, inner_group_num=1),
+    "electra": text("electra", embedding_size=128),
+    "mpnet": text("mpnet", vocab_size=30527),
+    "vit": image("vit", at_base=True),
+    "deit": image("deit"),
+}
+
+
+def described(family, size):
+    """A row as the worker takes it, of one size or of None, the tiny one."""
+    row = FAMILIES[family]
+    config = row["config"](SIZES[size]) if size else row["tiny"]
+    return {"type": row["type"], "class": row["class"], "task": row["task"], "config": config, "numbers": row["numbers"](config)}
+
+
+# ---- ports ---------------------------------------------------------------------------------------------------------------
+
+# Rules after which a dim of ours may differ from Optimum's: name, reason, and what must hold of the two dims, the row's numbers, the symbols
+# of Optimum's inputs, and the size that a run of Optimum's file gave.
+DIFFERENCES = (
+    ("a number for num_channels, height, width", "Optimum's file runs at the trained sizes only; ours says so, and a runtime refuses another size by name",
+     lambda ours, theirs, numbers, symbols, ran: theirs in numbers and ours == numbers[theirs]),
+    ("a number for a name that the exporter made up", "the size is the same in every run, and the name stands in no input",
+     lambda ours, theirs, numbers, symbols, ran: isinstance(ours, int) and isinstance(theirs, str) and theirs not in symbols and ours == ran),
+)  # fmt: skip
+
+
+def differences(ours, theirs, numbers, ran):
+    """(rules that were needed, what no rule explains); ran: shapes of the outputs in a run of Optimum's file."""
+    rules, left = set(), []
+    symbols = {d for _, _, dims in theirs["inputs"] for d in dims if isinstance(d, str)}
+    for what in ("inputs", "outputs"):
+        mine, other = ([(name, kind, len(dims)) for name, kind, dims in f[what]] for f in (ours, theirs))
+        if mine != other:
+            left.append(f"{what}: {mine}, Optimum {other}")
+            continue
+        for (name, _, dims), (_, _, others) in zip(ours[what], theirs[what]):
+            for k, (a, b) in enumerate(zip(dims, others)):
+                size = ran[name][k] if name in ran else None
+                rule = a == b or next((r for r, _, holds in DIFFERENCES if holds(a, b, numbers, symbols, size)), None)
+                if rule is None:
+                    left.append(f"dim {k} of {name}: {a}, Optimum {b}")
+                elif rule is not True:
+                    rules.add(rule)
+    return rules, left
+
+
+def inputs_of(family, ports, shape):
+    """What the worker fills: {name: kind, dims, least, beyond}."""
+    given = {}
+    for name, kind, dims in ports["inputs"]:
+        low, high = FAMILIES[family]["values"].get(name, (1, 2))
+        given[name] = ["int" if kind == 7 else "real", [shape[d] if isinstance(d, str) else d for d in dims], low, high]
+    return given
+
+
+# ---- the worker ----------------------------------------------------------------------------------------------------------
+
+
+def worker_environment():
+    path = VENV + ":" + os.environ["PATH"]
+    return environment(HF_HUB_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1", TRANSFORMERS_VERBOSITY="error", PYTHONPATH=DYNAMO_PATH, PATH=path)
+
+
+def worker_argv(command, *given):
+    python = [os.path.join(VENV, "python"), "-W", "ignore", WORKER, command]
+    return [*python, *(a if isinstance(a, str) else json.dumps(a) for a in given)]
+
+
+def answer_of(text_):
+    """Of a worker's last line."""
+    lines = [line for line in text_.splitlines() if line.startswith('{"')]
+    document = json.loads(lines[-1]) if lines else {"error": f"no answer: {text_[-300:]}"}
+    if "error" in document:
+        raise RuntimeError(document["error"])
+    return document["answer"]
+
+
+def ask(command, *given):
+    """One command in a process of its own."""
+    done = subprocess.run(worker_argv(command, *given), env=worker_environment(), capture_output=True, text=True, check=False)
+    return answer_of(done.stdout or done.stderr)
+
+
+class Server:
+    """A worker that answers many."""
+
+    def __init__(self):
+        self.process = subprocess.Popen(
+            worker_argv("serve"), env=worker_environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+
+    def ask(self, *command):
+        self.process.stdin.write(json.dumps(command) + "\n")
+        self.process.stdin.flush()
+        return answer_of(self.process.stdout.readline())
+
+    def stop(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+# ---- statistics ----------------------------------------------------------------------------------------------------------
+
+
+def ratio_of(ours, rivals):
+    """Ours over the better of the rivals: of the medians of paired ratios the larger."""
+    return max(statistics.median(a / b for a, b in zip(ours, other)) for other in rivals)
+
+
+def interval(ours, rivals, draws=1000):
+    """The ratio, and the middle 95 % of it over samples of the rounds, drawn with replacement."""
+    rng, rounds = random.Random(1), range(len(ours))
+    found = []
+    for _ in range(draws):
+        pick = rng.choices(rounds, k=len(rounds))
+        found.append(ratio_of([ours[i] for i in pick], [[other[i] for i in pick] for other in rivals]))
+    found.sort()
+    return ratio_of(ours, rivals), found[int(0.025 * draws)], found[int(0.975 * draws)]
+
+
+# ---- the section ---------------------------------------------------------------------------------------------------------
+
+
+def convert_argv(program, checkpoint, out):
+    return [program, "convert", checkpoint, "--output", out, "--validate", "none", "-q"]
+
+
+def file_in(folder):
+    return os.path.join(folder, "model.onnx")
+
+
+def exported(program, family, size, runs):
+    """All three files of one checkpoint, and what making them took."""
+    row = described(family, size)
+    checkpoint = os.path.join(WORK, "export", f"{family}-{size}".replace(" ", ""))
+    if not os.path.exists(checkpoint):
+        os.makedirs(os.path.dirname(checkpoint), exist_ok=True)
+        ask("make", row, checkpoint + ".part")
+        os.rename(checkpoint + ".part", checkpoint)
+    folders = {who: fresh("export-" + who) for who in ("ours", *RIVALS)}
+    env, argv = worker_environment(), worker_argv("optimum", row, checkpoint, folders["Optimum"])
+    # Memory in runs of its own: watching costs time. They fill the page cache, too.
+    done = {"ours": watched(convert_argv(program, checkpoint, folders["ours"]), environment()), "Optimum": watched(argv, env, 0.02)}
+    times = {"ours": [], "Optimum": []}
+    for _ in range(runs):
+        fresh("export-ours")
+        times["ours"].append(timed(convert_argv(program, checkpoint, folders["ours"]), environment()))
+        fresh("export-Optimum")
+        times["Optimum"].append(timed(argv, env))
+    ours, theirs = ask("facts", file_in(folders["ours"]), file_in(folders["Optimum"]))
+    done["dynamo"] = watched(worker_argv("dynamo", row, checkpoint, folders["dynamo"], theirs), env, 0.02)
+    times["dynamo"] = [done["dynamo"].seconds]
+    (other,) = ask("facts", file_in(folders["dynamo"]))
+    imports = {who: answer_of(done[who].output)["imports"] for who in RIVALS}
+    return {
+        "row": row, "folders": folders, "times": times, "memory": {who: d.tree() for who, d in done.items()}, "imports": imports,
+        "facts": {"ours": ours, "Optimum": theirs, "dynamo": other}, "source": os.path.getsize(os.path.join(checkpoint, "model.safetensors")),
+    }  # fmt: skip
+
+
+def judged(family, e, shape, threads, seconds, asker):
+    """Latency at one shape: the worker's answer; shapes of outputs too, which the rules of DIFFERENCES ask for."""
+    given = inputs_of(family, e["facts"]["ours"], shape)
+    return asker("latency", seconds, threads, given, *(file_in(e["folders"][who]) for who in ("ours", *RIVALS)))
+
+
+def emission_lines(rows):
+    lines = [
+        f"### Making the file: {BASE}, `onnxgate convert --validate none` beside `main_export(do_validation=False)` and `torch.onnx.export(dynamo=True)`",
+        "",
+        "| family (weights) | ours | Optimum | of which imports | dynamo (one run) | times faster than Optimum (aim ≥ 50) | memory: ours, Optimum, dynamo | "
+        "times less than Optimum (aim ≥ 40) |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for family, e in rows:
+        faster = [b / a for a, b in zip(e["times"]["ours"], e["times"]["Optimum"])]
+        memory = e["memory"]
+        lines.append(
+            f"| {family} ({e['source'] / 1e6:.0f} MB) | {show(e['times']['ours'])} | {show(e['times']['Optimum'])} | {e['imports']['Optimum']:.1f} s | "
+            f"{e['times']['dynamo'][0]:.1f} s | {show(faster, '×', digits=1)} | {mib(memory['ours'])}, {mib(memory['Optimum'])}, {mib(memory['dynamo'])} | "
+            f"{memory['Optimum'] / memory['ours']:.0f} × |"
+        )
+    return [*lines, ""]
+
+
+def graph_lines(rows):
+    lines = [
+        f"### The file: {BASE}; nodes as written, and as ONNX Runtime runs them",
+        "",
+        "| family | nodes: ours, Optimum, dynamo | optimised: ours, Optimum, dynamo | size: ours, Optimum, dynamo | ports that differ from Optimum's |",
+        "|---|---|---|---|---|",
+    ]
+    used = set()
+    for family, e in rows:
+        f = [e["facts"][who] for who in ("ours", *RIVALS)]
+        used |= e["rules"]
+        lines.append(
+            f"| {family} | {', '.join(str(x['nodes']) for x in f)} | {', '.join(str(x['optimised']) for x in f)} | "
+            f"{', '.join('%.2f MB' % (x['size'] / 1e6) for x in f)} | {'; '.join(sorted(e['rules'])) or 'none'} |"
+        )
+    return [*lines, "", *(f"- {name}: {why}." for name, why, _ in DIFFERENCES if name in used), ""]
+
+
+def latency_lines(rows):
+    lines = [
+        "### ONNX Runtime's latency, processor only: ours over the better of the two others",
+        "",
+        "Median of paired ratios over interleaved rounds in random order, and the middle 95 % of 1000 bootstrap samples; 0 threads: as many as processors.",
+        "",
+        "| family, size | shape | threads | ours | Optimum | dynamo | ratio (95 %), aim: upper end ≤ 1.05 |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for family, size, shape, threads, times in rows:
+        r, low, high = interval(times[0], times[1:])
+        mark = "" if high <= AIM else "**"
+        medians = " | ".join(f"{1e3 * statistics.median(t):.2f} ms" for t in times)
+        lines.append(f"| {family}, {size} | {shape} | {threads} | {medians} | {mark}{r:.3f} ({low:.3f}–{high:.3f}){mark} |")
+    return [*lines, ""]
+
+
+def measure(runs, program, only=""):
+    """(lines for RESULTS.md, rows for the summary)"""
+    files, latencies = [], []
+    for family in (f for f in FAMILIES if only in f):
+        for size in (BASE, SPEED):
+            print(f"measuring: export: {family}, {size} …", file=sys.stderr, flush=True)
+            e = exported(program, family, size, runs if size == BASE else 0)
+            ran = {name: dims for name, _, dims in e["facts"]["Optimum"]["outputs"]}
+            if size == SPEED or FAMILIES[family]["at_base"]:
+                for shape, sizes in FAMILIES[family]["shapes"].items():
+                    for threads in (1, 0):
+                        found = judged(family, e, sizes, threads, 10, ask)
+                        latencies.append((family, size, shape, threads, found["times"]))
+                        ran = found["shapes"]
+            else:
+                ran = judged(family, e, next(iter(FAMILIES[family]["shapes"].values())), 1, 0, ask)["shapes"]
+            e["rules"], left = differences(e["facts"]["ours"], e["facts"]["Optimum"], e["row"]["numbers"], ran)
+            if left:
+                raise SystemExit(f"{family}: ports that no rule explains: {'; '.join(left)}")
+            if size == BASE:
+                files.append((family, e))
+            for folder in e["folders"].values():
+                fresh(folder)
+    lines = [f"## The export beside Optimum's and PyTorch's, {len(files)} families, {runs} alternating runs", ""]
+    lines += emission_lines(files) + graph_lines(files) + latency_lines(latencies)
+    slowest = min((statistics.median(b / a for a, b in zip(e["times"]["ours"], e["times"]["Optimum"])), f) for f, e in files)
+    largest = min((e["memory"]["Optimum"] / e["memory"]["ours"], f) for f, e in files)
+    ratios = [(interval(times[0], times[1:]), f"{f}, {size}, {shape}, {threads} threads") for f, size, shape, threads, times in latencies]
+    worst = max(ratios, key=lambda r: r[0][2])
+    within = sum(r[0][2] <= AIM for r in ratios)
+    return lines[:-1], [
+        (f"export without validation against Optimum's, the family with the least ({slowest[1]})", f"{slowest[0]:.1f} × faster", "≥ 50 × faster"),
+        (f"the same, peak memory ({largest[1]})", f"{largest[0]:.0f} × less", "≥ 40 × less"),
+        (f"latency against the better of Optimum's and dynamo's file, median of {len(ratios)} settings",
+         f"{statistics.median(r[0][0] for r in ratios):.3f}", "≤ 1"),
+        (f"the same, the highest upper end of a 95 % interval ({worst[1]}); within the aim: {within} of {len(ratios)}", f"{worst[0][2]:.3f}", "≤ 1.05"),
+    ]  # fmt: skip
+
+
+# ---- the test ------------------------------------------------------------------------------------------------------------
+
+
+def quick_family(server, program, family, check):
+    row, folders = described(family, None), {who: fresh(f"quick-{family}-{who}") for who in ("checkpoint", "ours", *RIVALS)}
+    checkpoint = folders["checkpoint"]
+    server.ask("make", row, checkpoint)
+    timed(convert_argv(program, checkpoint, folders["ours"]), environment())
+    server.ask("optimum", row, checkpoint, folders["Optimum"])
+    ours, theirs = server.ask("facts", file_in(folders["ours"]), file_in(folders["Optimum"]))
+    server.ask("dynamo", row, checkpoint, folders["dynamo"], theirs)
+    (other,) = server.ask("facts", file_in(folders["dynamo"]))
+    e = {"folders": folders, "facts": {"ours": ours, "Optimum": theirs, "dynamo": other}}
+    found = judged(family, e, FAMILIES[family]["tiny shape"], 1, 0, server.ask)
+    rules, left = differences(ours, theirs, row["numbers"], found["shapes"])
+    check(not left, f"{family}: ports as Optimum's" + (f", but for {', '.join(sorted(rules))}" if rules else "") + "; ".join(["", *left]))
+    for what in ("nodes", "optimised"):
+        counts = [f[what] for f in (ours, theirs, other)]
+        check(counts[0] <= counts[1], f"{family}: {what}: ours {counts[0]}, Optimum {counts[1]}, dynamo {counts[2]}")
+    check(ours["size"] <= 1.01 * theirs["size"], f"{family}: size: ours {ours['size']}, Optimum {theirs['size']}, dynamo {other['size']}")
+    check(found["apart"] <= 1e-4, f"{family}: the three files give the same numbers, {found['apart']:.1e} apart")
+    for folder in folders.values():
+        fresh(folder)
+
+
+def quick(program, only):
+    passed, failed, server = 0, 0, Server()
+
+    def check(ok, text_):
+        nonlocal passed, failed
+        passed, failed = passed + bool(ok), failed + (not ok)
+        print(("ok      " if ok else "FAILED  ") + text_, flush=True)
+
+    for family in (f for f in FAMILIES if only in f):
+        try:
+            quick_family(server, program, family, check)
+        except (RuntimeError, OSError, SystemExit) as e:
+            check(False, f"{family}: {e}")
+    server.stop()
+    print(f"{passed} passed, {failed} failed")
+    return failed or not passed
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    p.add_argument("--quick", action="store_true", help="judge tiny checkpoints, without a clock")
+    p.add_argument("--only", default="", help="families whose name contains this")
+    p.add_argument("--build", default=BUILD, help="folder of the built program")
+    p.add_argument("--runs", type=int, default=3, help="alternating runs of an export")
+    args = p.parse_args()
+    os.makedirs(WORK, exist_ok=True)
+    program = os.path.join(os.path.abspath(args.build), "onnxgate")
+    if args.quick:
+        sys.exit(quick(program, args.only))
+    lines, summary = measure(args.runs, program, args.only)
+    print("\n".join(lines) + "\n")
+    for row in summary:
+        print("%s: %s (aim: %s)" % row)
+
+
+if __name__ == "__main__":
+    main()
