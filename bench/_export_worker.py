@@ -21,7 +21,7 @@ STARTED = time.perf_counter()
 ROOT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 sys.path.insert(0, os.path.join(ROOT, "tests/oracle"))
 TURN = 0.02  # seconds of a turn: the median of several runs where one is shorter
-ROUNDS = (12, 40)  # at least, at most
+SETS, ROUNDS = 6, (4, 12)  # of sessions; in each at least, at most
 
 
 def make(row, folder):
@@ -131,23 +131,28 @@ def turn(session, inputs, repeats):
 
 
 def latency(seconds, threads, ports, *paths):
+    """Times of each file, in sets: where a session's memory happens to lie makes one file some percent faster or slower than itself, for as
+    long as the session lives. So there are several sets of sessions, each loaded in an order of its own."""
     import numpy as np
     from _oracle import session
 
-    # Threads that wait do not spin: those of one file would take the processor from another.
-    sessions = [session(path, threads) for path in paths]
-    inputs = fill(ports, np.random.default_rng(1))
-    results = [s.run(None, inputs) for s in sessions]
+    inputs, order = fill(ports, np.random.default_rng(1)), random.Random(1)
+    times, results = [[] for _ in paths], [None for _ in paths]
+    for _ in range(SETS if seconds else 1):
+        # Threads that wait do not spin: those of one file would take the processor from another.
+        sessions = {i: session(paths[i], threads) for i in order.sample(range(len(paths)), len(paths))}
+        for i, s in sessions.items():
+            results[i] = s.run(None, inputs)
+        once = [turn(s, inputs, 1) for s in sessions.values()]
+        repeats = max(1, round(TURN / max(once)))
+        rounds = min(max(ROUNDS[0], int(seconds / SETS / (sum(once) * (repeats + 1)))), ROUNDS[1]) if seconds else 1
+        for found in times:
+            found.append([])
+        for _ in range(rounds):
+            for i in order.sample(range(len(paths)), len(paths)):
+                times[i][-1].append(turn(sessions[i], inputs, repeats))
     apart = max(float(abs(a - b).max() / abs(b).max()) for other in results[1:] for a, b in zip(other, results[0]))
-    once = [turn(s, inputs, 1) for s in sessions]
-    repeats = max(1, round(TURN / max(once)))
-    rounds = min(max(ROUNDS[0], int(seconds / (sum(once) * (repeats + 1)))), ROUNDS[1]) if seconds else 1
-    order, times = random.Random(1), [[] for _ in paths]
-    for _ in range(rounds):
-        for i in order.sample(range(len(paths)), len(paths)):
-            times[i].append(turn(sessions[i], inputs, repeats))
-    shapes = {o.name: np.shape(r) for o, r in zip(sessions[1].get_outputs(), results[1])}
-    return {"times": times, "apart": apart, "shapes": shapes}
+    return {"times": times, "apart": apart, "shapes": {o.name: np.shape(r) for o, r in zip(sessions[1].get_outputs(), results[1])}}
 
 
 COMMANDS = {"make": make, "optimum": optimum, "dynamo": dynamo, "facts": facts, "latency": latency}
