@@ -60,28 +60,24 @@ og_audio_heads og_wav2vec2_heads(const void *config)
 		.weighted = c->weighted, .adapter = c->adapter, .tdnn = &c->tdnn_dim, .tdnn_kernel = &c->tdnn_kernel, .tdnn_dilation = &c->tdnn_dilation };
 }
 
-/* From the last layer to the first: how many samples give a frame, or for the statistics of a speaker two. The adapter pads by one on each side,
- * and counts frames as if its kernel were 1.
- * Padding is seen by a norm over time, by the adapter's windows, and through what a batch norm adds to zeros; and a speaker's frames are counted
- * as if nothing were dilated. */
+/* From the last layer to the first: how many samples give a frame, or for the statistics of a speaker two. The adapter pads by one on each side. */
 void og_wav2vec2_facts(const void *config, const char *task, og_input_facts *f)
 {
 	const wav2vec2 *c = config;
-	bool speaker = og_streq(task, "audio-xvector"), fits = true, dilated = false;
+	bool speaker = og_streq(task, "audio-xvector"), fits = true;
 	og_sound_facts s = { .least = speaker ? 2 : 1, .step = 1 };
 	for (size_t i = speaker && c->tdnn_kernel.n == c->tdnn_dilation.n ? c->tdnn_kernel.n : 0; fits && i-- > 0;) {
 		int64_t k = c->tdnn_kernel.v[i] - 1, d = c->tdnn_dilation.v[i];
 		fits = k <= OG_DIM_MAX / d - 1 && og_sound_before(&s, k * d + 1, 1);
-		dilated = dilated || (k && d > 1);
 	}
-	for (int64_t i = 0; fits && c->adapter && i < c->adapter_layers; i++)
-		fits = og_sound_before(&s, c->adapter_kernel > 3 ? c->adapter_kernel - 2 : 1, c->adapter_stride);
+	for (int64_t i = 0; fits && c->adapter && i < c->adapter_layers; i++) {
+		fits = og_sound_before(&s, c->adapter_kernel, c->adapter_stride);
+		s.least = s.least > 2 ? s.least - 2 : 1;
+	}
 	fits = fits && c->conv_kernel.n == c->conv_stride.n;
 	for (size_t i = c->conv_kernel.n; fits && i-- > 0;)
 		fits = og_sound_before(&s, c->conv_kernel.v[i], c->conv_stride.v[i]);
 	f->sound = fits ? s : (og_sound_facts){ 0 };
-	f->padding_counts = c->conv_norm == OG_CONV_NORM_GROUP ? "feat_extract_norm group" : c->adapter ? "add_adapter"
-		: c->positions_norm ? "conv_pos_batch_norm" : dilated ? "tdnn_dilation" : NULL;
 }
 
 og_sound og_wav2vec2_encode(og_build *b, const char *prefix, const wav2vec2 *c, og_audio_in in, og_val *states)

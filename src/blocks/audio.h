@@ -4,7 +4,8 @@
  * arXiv:2006.11477).  A family says in an og_audio where it differs.
  *
  * Each task has two descriptions: with the samples alone, as Optimum's files, and with an attention_mask beside them that says
- * which samples are padding, which is then as if it were not there.
+ * which samples are padding.  Each row is then what it would be alone.  (The reference with a mask is not: its norms over time, its
+ * adapter and its count of a speaker's frames see padding.)
  *
  * Shapes: B batch, S samples, C channels, T frames, H hidden. */
 #ifndef OG_BLOCKS_AUDIO_H
@@ -20,6 +21,7 @@ typedef struct og_audio_in {
 typedef struct og_sound { /* what is encoded */
 	og_val x;       /* [B, T, H] */
 	og_val lengths; /* [B]: how many of the frames count; OG_NONE: all do */
+	og_val before;  /* the same of the layers' frames, where an adapter makes fewer of them */
 } og_sound;
 
 typedef struct og_audio_heads { /* what the tasks ask of a config */
@@ -57,10 +59,9 @@ typedef struct og_audio_convs_o {
 	const og_dim_list *out, *kernel, *stride; /* by layer */
 	og_act_kind act;
 	bool bias;
-	bool layer_norm; /* of every layer over its channels; else the first one's channels are normalised over time, padding included */
+	bool layer_norm; /* of every layer over its channels; else the first one's channels are normalised over time */
 } og_audio_convs_o;
-og_val og_audio_convs(og_build *b, og_val samples, og_audio_convs_o o);         /* [B, S] → [B, T, C] */
-og_val og_audio_lengths(og_build *b, og_val mask, const og_audio_convs_o *o); /* [B, S] → [B]: frames of the samples that count, at least 1 */
+og_sound og_audio_convs(og_build *b, og_audio_in in, og_audio_convs_o o); /* → [B, T, C]; at least one frame of each row counts */
 
 /* Which of the frames of x along an axis are within their row's length: [B] → [B, T], bool. */
 og_val og_audio_counts(og_build *b, og_val lengths, og_val x, int64_t axis);

@@ -44,7 +44,7 @@ static void describe(og_build *b, const void *config, const og_audio *a, bool ma
 		og_build_fail(b, ONNXGATE_UNSUPPORTED, "add_adapter true: this task's class has none");
 	og_sound s = a->encode(b, config, inputs(b, masked), states);
 	if (mix)
-		s.x = mixed(b, states, n);
+		s = (og_sound){ .x = mixed(b, states, n), .lengths = s.before };
 	if (!og_build_stuck(b))
 		head(b, &h, s);
 }
@@ -109,11 +109,10 @@ static void frame_classes(og_build *b, const og_audio_heads *h, og_sound s)
 	og_output(b, "logits", og_linear(b, s.x, "classifier", h->labels));
 }
 
-/* Snyder et al. 2018: dilated convolutions over frames, statistics, two layers. Of the frames that count, as many go as kernels take,
- * however dilated: the reference counts them so. */
+/* Snyder et al. 2018: dilated convolutions over frames, statistics, two layers. */
 static void xvector(og_build *b, const og_audio_heads *h, og_sound s)
 {
-	int64_t taken = 0;
+	int64_t taken = 0, reach; /* frames that go because no window is whole there */
 	if (h->tdnn->n != h->tdnn_kernel->n || h->tdnn->n != h->tdnn_dilation->n) {
 		og_build_fail(b, ONNXGATE_UNSUPPORTED, "tdnn_dim has %zu values, tdnn_kernel %zu and tdnn_dilation %zu: expected as many of each", h->tdnn->n,
 			h->tdnn_kernel->n, h->tdnn_dilation->n);
@@ -126,7 +125,10 @@ static void xvector(og_build *b, const og_audio_heads *h, og_sound s)
 				.as_taps = true });
 			s.x = og_act(b, s.x, OG_ACT_RELU);
 		}
-		taken += h->tdnn_kernel->v[i] - 1;
+		if (__builtin_mul_overflow(h->tdnn_kernel->v[i] - 1, h->tdnn_dilation->v[i], &reach) || __builtin_add_overflow(taken, reach, &taken)) {
+			og_build_fail(b, ONNXGATE_UNSUPPORTED, "tdnn_kernel and tdnn_dilation reach over more frames than 64 bits can count");
+			return;
+		}
 	}
 	if (s.lengths.id && taken)
 		s.lengths = og_sub(b, s.lengths, og_const_i64(b, taken));

@@ -44,6 +44,8 @@ og_val og_layer_norm(og_build *b, og_val x, const char *name, double eps); /* to
 
 /* torch.nn.GroupNorm with a group for each channel: over all but batch and channels, [B, C, …]. */
 og_val og_channel_norm(og_build *b, og_val x, const char *name, double eps);
+/* The same over the places of [B, C, T] that count, as if there were no others, where it gives 0 before its bias. counts: [B, T], bool. */
+og_val og_channel_norm_within(og_build *b, og_val x, og_val counts, const char *name, double eps);
 og_val og_batch_norm(og_build *b, og_val x, const char *name, double eps); /* torch.nn.BatchNorm1d, … as trained, [B, C, …] */
 
 /* ---- embeddings and positions ---- */

@@ -70,6 +70,24 @@ og_val og_channel_norm(og_build *b, og_val x, const char *name, double eps)
 	return norm_channels(b, x, name, "InstanceNormalization", weights, 2, eps);
 }
 
+og_val og_channel_norm_within(og_build *b, og_val x, og_val counts, const char *name, double eps)
+{
+	int64_t channels = 0;
+	og_val y = OG_NONE;
+	if (og_build_stuck(b))
+		return OG_NONE;
+	og_dim_is_int(og_build_dims(b), og_dim_at(b, x, 1), &channels); /* a convolution gave them */
+	OG_SCOPE(b, "%s", name) {
+		og_val w = og_expand_dims(b, og_cast(b, counts, OG_F32), 1), n = og_reduce(b, "ReduceSum", w, 2, true); /* [B, 1, T], [B, 1, 1] */
+		og_val mean = og_div(b, og_reduce(b, "ReduceSum", og_mul(b, x, w), 2, true), n), rest = og_mul(b, og_sub(b, x, mean), w);
+		og_val variance = og_div(b, og_reduce(b, "ReduceSum", og_mul(b, rest, rest), 2, true), n);
+		og_val deviation = og_unary(b, "Sqrt", og_add(b, variance, og_const_f32(b, (float)eps)));
+		og_val scale = og_expand_dims(b, og_weight(b, "weight", channels), 1), bias = og_expand_dims(b, og_weight(b, "bias", channels), 1);
+		y = og_add(b, og_mul(b, og_div(b, rest, deviation), scale), bias);
+	}
+	return y;
+}
+
 og_val og_batch_norm(og_build *b, og_val x, const char *name, double eps)
 {
 	static const char *const weights[] = { "weight", "bias", "running_mean", "running_var" };

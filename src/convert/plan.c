@@ -98,8 +98,7 @@ og_status og_plan_make(const og_json *doc, bool sentence_transformers, const og_
 	p->facts = og_config_facts(doc);
 	if (in->arch->facts)
 		in->arch->facts(in->config, p->task, &p->facts);
-	bool masked = !p->facts.sound.least || p->variant; /* without a mask nothing says of sound what is padding */
-	if (p->facts.padding_counts && masked)
+	if (p->facts.padding_counts)
 		OG_TRY(og_plan_note(p, arena, og_arena_printf(arena,
 			"%s: padding counts, as in the reference: what a row gives depends on the longest beside it", p->facts.padding_counts), err));
 	*out = p;

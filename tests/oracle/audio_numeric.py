@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The encoders of sound of _audio_families.py against transformers: every task and switch, several batches and lengths (the fewest samples that a
 file can do with, one more, one before and at the next frame, many), without an attention_mask as Optimum's files are, and with one and whatever
-was left over under it. Errors and their limit are _numeric.py's."""
+was left over under it: then each row is to be what transformers gives for its samples alone. (transformers with a mask is not: its norms over
+time, its adapter and its count of a speaker's frames see padding.) Errors and their limit are _numeric.py's."""
 
 import sys
 
@@ -50,16 +51,17 @@ def is_enough(c, n):
     left = [frames[-1], *after(frames[-1], adapter_of(config))]
     if len(left) <= len(adapter_of(config)):
         return False
-    counted = frames[-1]
-    for _ in adapter_of(config):
-        counted = (counted - 1) // config.get("adapter_stride", 2) + 1
     seen = left[0] if config.get("use_weighted_layer_sum") else left[-1]
     reach = sum((k - 1) * d for k, d in zip(config["tdnn_kernel"], config["tdnn_dilation"])) if speaker else 0
-    return not speaker or min(seen - reach, counted - sum(k - 1 for k in config["tdnn_kernel"])) >= 2
+    return not speaker or seen - reach >= 2
 
 
 def least_of(c):
     return next(n for n in range(1, 100000) if is_enough(c, n))
+
+
+def lengths_of(inputs):
+    return inputs["attention_mask"].sum(1)
 
 
 def frames_of(config, n):
@@ -256,6 +258,24 @@ class Audio(Kind):
     def ports(self, c):
         names = ("input_values", *(("attention_mask",) if c["options"] == MASK else ()))
         return [(name, ["batch_size", "sequence_length"]) for name in names]
+
+    def reference(self, model, inputs, outputs):
+        """Under a mask each row alone; where others have more frames, nothing is said of them."""
+        if "attention_mask" not in inputs:
+            return super().reference(model, inputs, outputs)
+        rows = [super(Audio, self).reference(model, {"input_values": x[None, :n]}, outputs) for x, n in zip(inputs["input_values"], lengths_of(inputs))]
+        longest = [max(parts, key=lambda p: p.shape[1]).shape[1:] for parts in zip(*rows)]
+        return [np.concatenate([np.pad(p, [(0, 0), *((0, most - n) for most, n in zip(shape, p.shape[1:]))]) for p in parts])
+                for shape, parts in zip(longest, zip(*rows))]  # fmt: skip
+
+    def valid(self, c, output, inputs):
+        """Of the outputs that have frames."""
+        if "attention_mask" not in inputs or c["task"] not in ("feature-extraction", "automatic-speech-recognition", "audio-frame-classification"):
+            return None
+        config = c["config"]
+        adapted = [] if c["task"] == "audio-frame-classification" else adapter_of(config)
+        frames = [[frames_of(config, n), *after(frames_of(config, n), adapted)][-1] for n in lengths_of(inputs)]
+        return np.arange(max(frames)) < np.array(frames)[:, None]
 
     def attention_mask(self, inputs):
         return None

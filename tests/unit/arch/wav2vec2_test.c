@@ -197,42 +197,6 @@ static void test_wav2vec2__how_many_samples_a_file_can_do_with(void **state)
 	expect_samples("Wav2Vec2Model", "\"conv_dim\": [5, 5], \"conv_kernel\": [1, 1099511627776], \"conv_stride\": [1099511627776, 9]", 0, 0);
 }
 
-static void expect_padding(const char *class_name, const char *keys, const char *counts)
-{
-	og_input_facts f = facts_of(class_name, keys);
-	if (!og_streq(f.padding_counts, counts))
-		fail_msg("%s: %s", keys, f.padding_counts ? f.padding_counts : "nothing");
-}
-
-#define LAYER CONVS ", \"feat_extract_norm\": \"layer\""
-
-static void test_wav2vec2__where_padding_counts_although_it_is_masked(void **state)
-{
-	(void)state;
-	expect_padding("Wav2Vec2Model", CONVS, "feat_extract_norm group");
-	expect_padding("Wav2Vec2Model", LAYER, NULL);
-	expect_padding("Wav2Vec2Model", LAYER ", \"add_adapter\": true", "add_adapter");
-	expect_padding("HubertModel", LAYER ", \"conv_pos_batch_norm\": true", "conv_pos_batch_norm");
-	expect_padding("Wav2Vec2ForXVector", LAYER, "tdnn_dilation");
-	expect_padding("Wav2Vec2ForXVector", LAYER ", \"tdnn_dilation\": [1, 1, 1, 7, 7]", NULL);
-}
-
-/* A note says so where the file has a mask. */
-static void test_wav2vec2__a_note_where_padding_counts(void **state)
-{
-	static const char *const variants[] = { NULL, "with-mask" };
-	(void)state;
-	for (size_t i = 0; i < OG_COUNT(variants); i++) {
-		described d;
-		size_t found = 0;
-		assert_int_equal(describe(&d, "Wav2Vec2Model", CONVS, variants[i]), OG_OK);
-		for (size_t k = 0; k < d.plan->nnotes; k++)
-			found += strstr(d.plan->notes[k], "feat_extract_norm group: padding counts") != NULL;
-		assert_int_equal(found, i);
-		og_arena_free(d.arena);
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -243,8 +207,6 @@ int main(void)
 		cmocka_unit_test(test_wav2vec2__small_layers_only_where_the_reference_has_them),
 		cmocka_unit_test(test_wav2vec2__a_mask_is_an_input_on_request),
 		cmocka_unit_test(test_wav2vec2__how_many_samples_a_file_can_do_with),
-		cmocka_unit_test(test_wav2vec2__where_padding_counts_although_it_is_masked),
-		cmocka_unit_test(test_wav2vec2__a_note_where_padding_counts),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
