@@ -238,6 +238,7 @@ typedef struct onnxgate_bench_row {
 	double throughput; /* items per second */
 	double load_ms;
 	uint64_t peak_memory; /* bytes, of the runtime's process */
+	const char *length_of; /* what sequence_length counts, "tokens" or "samples"; NULL: images have one size, and it is 0 */
 } onnxgate_bench_row;
 
 typedef struct onnxgate_bench_result {
@@ -319,7 +320,7 @@ typedef struct onnxgate_bench_request {
 	onnxgate_request model; /* what to verify first; model.model may be an .onnx file or an export folder */
 	const int64_t *batch_sizes; /* NULL: 1,2,4,8 */
 	size_t nbatch_sizes;
-	const int64_t *sequence_lengths; /* NULL: 128 */
+	const int64_t *sequence_lengths; /* in tokens, NULL: 128; in samples of sound, NULL: 16,000; of images none */
 	size_t nsequence_lengths;
 	const char *hardware; /* NULL: "cpu" */
 	int runs, warmup;     /* 0: 50, 5 */

@@ -23,7 +23,7 @@ typedef struct bencher {
 	const og_port *ports;
 	size_t nports;
 	og_arena *arena;
-	const char *dtype;
+	const char *dtype, *length_of;
 	int runs, warmup;
 	double *ms;
 } bencher;
@@ -87,6 +87,7 @@ static og_status measure(bencher *b, int64_t batch, int64_t sequence, onnxgate_b
 		.throughput = s.mean > 0 ? 1000 * (double)batch / s.mean : 0,
 		.load_ms = og_session_load_ms(b->session),
 		.peak_memory = og_session_time_peak(b->session),
+		.length_of = b->length_of,
 	};
 	if (!row->model || !row->file || !row->execution_provider || !row->runtime || !row->hardware || !row->dtype)
 		return og_fail_nomem(err);
@@ -124,12 +125,16 @@ static const char *output_dtype(const og_session *s)
 	return n ? og_dtype_name(out[0].dtype) : "?";
 }
 
-static bool takes_sound(const bencher *b)
+/* What a length is a number of; NULL: every input is of images, which have one size. */
+static const char *length_of(const bencher *b)
 {
-	for (size_t i = 0; i < b->nports; i++)
+	bool images = b->nports > 0;
+	for (size_t i = 0; i < b->nports; i++) {
 		if (og_input_is_sound(&b->ports[i]))
-			return true;
-	return false;
+			return "samples";
+		images &= og_starts_with(b->ports[i].name, "pixel_") || og_input_kind_of(b->ports[i].name) == OG_INPUT_FLAGS;
+	}
+	return images ? NULL : "tokens";
 }
 
 og_status og_bench_run(og_runtime *runtime, const og_bench_plan *plan, const og_context *ctx, og_arena *arena, onnxgate_bench_row **rows, size_t *n,
@@ -151,8 +156,11 @@ og_status og_bench_run(og_runtime *runtime, const og_bench_plan *plan, const og_
 	OG_TRY(og_session_open(runtime, plan->path, &(og_session_options){ .intra_threads = plan->threads }, &session, err));
 	b.session = session;
 	b.nports = og_session_inputs(session, &b.ports);
-	if (takes_sound(&b))
-		length = SAMPLES;
+	b.length_of = length_of(&b);
+	if (!b.length_of && plan->sequence_lengths)
+		return og_fail(err, ONNXGATE_INVALID, "%s: it takes images alone, no sequence length can be asked for", plan->path);
+	if (!b.length_of || og_streq(b.length_of, "samples"))
+		length = b.length_of ? SAMPLES : 0;
 	b.dtype = plan->dtype ? plan->dtype : output_dtype(session);
 	for (size_t k = 0; k < nl; k++)
 		for (size_t i = 0; i < nb; i++, at++) {

@@ -324,11 +324,18 @@ static void print_figures(const cli *c, const onnxgate_bench_result *r)
 		       r->rows[0].warmup, r->rows[0].load_ms, (double)r->rows[0].peak_memory / 1e6);
 	for (size_t i = 0; i < r->nhost && !c->a.quiet; i++)
 		printf("%-10s  %s\n", r->host[i].key, shown(r->host[i].value));
-	printf("%8s %8s %10s %10s %10s %10s %10s %12s\n", "batch", "length", "p50 ms", "p90 ms", "p99 ms", "mean ms", "stddev", "items/s");
+	const char *length_of = r->nrows ? r->rows[0].length_of : NULL;
+	printf("%8s", "batch");
+	if (length_of)
+		printf(" %8s", shown(length_of));
+	printf(" %10s %10s %10s %10s %10s %12s\n", "p50 ms", "p90 ms", "p99 ms", "mean ms", "stddev", "items/s");
 	for (size_t i = 0; i < r->nrows; i++) {
 		const onnxgate_bench_row *b = &r->rows[i];
-		printf("%8lld %8lld %10.3f %10.3f %10.3f %10.3f %10.3f %12.1f\n", (long long)b->batch_size, (long long)b->sequence_length, b->latency_ms.p50,
-		       b->latency_ms.p90, b->latency_ms.p99, b->latency_ms.mean, b->latency_ms.stddev, b->throughput);
+		printf("%8lld", (long long)b->batch_size);
+		if (length_of)
+			printf(" %8lld", (long long)b->sequence_length);
+		printf(" %10.3f %10.3f %10.3f %10.3f %10.3f %12.1f\n", b->latency_ms.p50, b->latency_ms.p90, b->latency_ms.p99, b->latency_ms.mean,
+		       b->latency_ms.stddev, b->throughput);
 	}
 }
 

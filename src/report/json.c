@@ -213,6 +213,7 @@ static og_json *measured(og_doc *d, const onnxgate_bench_row *r)
 	set_text(d, o, "dtype", r->dtype);
 	og_doc_set(d, o, "batch_size", og_doc_int(d, r->batch_size));
 	og_doc_set(d, o, "sequence_length", og_doc_int(d, r->sequence_length));
+	set_text(d, o, "length_of", r->length_of);
 	og_doc_set(d, o, "runs", og_doc_int(d, r->runs));
 	og_doc_set(d, o, "warmup", og_doc_int(d, r->warmup));
 	og_doc_set(d, o, "latency_ms", latency(d, r));

@@ -28,6 +28,7 @@ static void test_bench__gives_a_row_for_each_size(void **state)
 		const onnxgate_bench_row *w = &rows[i];
 		assert_int_equal(w->batch_size, batches[i % 2]);
 		assert_int_equal(w->sequence_length, lengths[i / 2]);
+		assert_string_equal(w->length_of, "tokens");
 		assert_int_equal(w->runs, 12);
 		assert_int_equal(w->warmup, 1);
 		assert_string_equal(w->model, "toy");
@@ -60,6 +61,31 @@ static void test_bench__has_defaults_that_fit_the_model(void **state)
 	assert_int_equal(rows[3].sequence_length, TOY_POSITIONS);
 	assert_int_equal(rows[3].runs, 50);
 	assert_int_equal(rows[3].warmup, 5);
+}
+
+static void one_input(const char *name, const char *dims)
+{
+	toy t;
+	toy_begin(&t);
+	toy_input(&t, name, OG_F32, dims);
+	toy_node(&t, "Identity", name, "y", NULL);
+	toy_output(&t, "y", OG_F32, dims);
+	toy_write(&t, scratch("model.onnx"));
+}
+
+static void expect_varied(const char *length_of, int64_t length)
+{
+	og_auto(og_runtime) *r = toy_runtime(0);
+	og_auto(og_arena) *arena = og_arena_new();
+	og_bench_plan plan = { .path = scratch("model.onnx"), .runs = 2, .warmup = 1 };
+	onnxgate_bench_row *rows = NULL;
+	size_t n = 0;
+	assert_int_equal(og_bench_run(r, &plan, NULL, arena, &rows, &n, NULL), OG_OK);
+	assert_int_equal(n, 4);
+	for (size_t i = 0; i < n; i++) {
+		assert_true(og_streq(rows[i].length_of, length_of));
+		assert_int_equal(rows[i].sequence_length, length);
+	}
 }
 
 static void expect_invalid(og_bench_plan plan, const char *message)
@@ -96,6 +122,18 @@ static void test_bench__refuses_sizes_that_cannot_be(void **state)
 	expect_invalid((og_bench_plan){ .sequence_lengths = two, .nsequence_lengths = 1 }, "sequence length is 7 in the file, 2 was asked for");
 }
 
+/* Sound has samples, and an image has nothing that could be longer. */
+static void test_bench__names_what_is_varied(void **state)
+{
+	const int64_t lengths[] = { 8 };
+	(void)state;
+	one_input("input_values", "batch_size,sequence_length");
+	expect_varied("samples", 16000);
+	one_input("pixel_values", "batch_size,3,4,6");
+	expect_varied(NULL, 0);
+	expect_invalid((og_bench_plan){ .sequence_lengths = lengths, .nsequence_lengths = 1 }, "it takes images alone");
+}
+
 static void test_bench__names_the_host(void **state)
 {
 	og_auto(og_arena) *arena = og_arena_new();
@@ -118,6 +156,7 @@ int main(void)
 		SCRATCH_TEST(test_bench__gives_a_row_for_each_size),
 		SCRATCH_TEST(test_bench__has_defaults_that_fit_the_model),
 		SCRATCH_TEST(test_bench__refuses_sizes_that_cannot_be),
+		SCRATCH_TEST(test_bench__names_what_is_varied),
 		SCRATCH_TEST(test_bench__names_the_host),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

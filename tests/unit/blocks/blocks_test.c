@@ -280,6 +280,68 @@ static void test_blocks__positions_behind_padding(void **state)
 		}
 }
 
+/* The bucket by whole numbers alone: of those behind the first e, the k-th begins where (d/e)^(n − e) reaches (farthest/e)^k. */
+static int64_t bucket(int64_t query, int64_t key, int64_t buckets, int64_t farthest)
+{
+	int64_t n = buckets / 2, e = n / 2, d = query > key ? query - key : key - query, first = key > query ? n : 0, k = 0;
+	double reached = pow((double)d, (double)(n - e)), needed = pow((double)e, (double)(n - e));
+	if (d < e)
+		return first + d;
+	while (k < n - e - 1 && reached >= needed * (double)farthest / (double)e) { /* on a border both are powers of two, and exact */
+		needed *= (double)farthest / (double)e;
+		k++;
+	}
+	return first + e + k;
+}
+
+/* Every pair of a text that is longer than the farthest distance: on the borders, between and beyond, in both directions. */
+static void expect_bucket_bias(int64_t rows, int64_t buckets, int64_t farthest)
+{
+	enum { HEADS = 3, LONG = 150 };
+	const toy_weight weight = { "bias.weight", 2, { rows, HEADS } };
+	static float table[64 * HEADS];
+	static double want[HEADS * LONG * LONG];
+	static int64_t ids[LONG];
+	toy_build t = toy_builder(&weight, 1);
+	toy_fill(table, (size_t)(rows * HEADS), 0);
+	for (int64_t h = 0; h < HEADS; h++)
+		for (int64_t q = 0; q < LONG; q++)
+			for (int64_t k = 0; k < LONG; k++)
+				want[(h * LONG + q) * LONG + k] = (double)table[bucket(q, k, buckets, farthest) * HEADS + h];
+	og_val x = og_input(t.b, "ids", OG_I64, "batch_size", "sequence_length");
+	og_output(t.b, "y", og_bucket_bias(t.b, og_positions(t.b, x, 0), "bias", (og_buckets_o){ .rows = rows, .heads = HEADS, .buckets = buckets,
+		.farthest = farthest }));
+	og_array *out = toy_run(&t, 18, false, &(og_array){ "ids", OG_I64, 2, { 1, LONG }, ids, sizeof(ids) }, 1, 1);
+	toy_expect(out, want, OG_COUNT(want), 0);
+	toy_builder_free(&t);
+}
+
+static void test_blocks__a_bias_by_buckets_of_distances(void **state)
+{
+	(void)state;
+	expect_bucket_bias(32, 32, 128);
+	expect_bucket_bias(40, 32, 128); /* rows that no distance takes */
+	expect_bucket_bias(16, 16, 64);
+	expect_bucket_bias(4, 4, 8);
+}
+
+static void test_blocks__buckets_that_cannot_be(void **state)
+{
+	static const og_buckets_o bad[] = { { .rows = 3, .heads = 1, .buckets = 3, .farthest = 8 }, { .rows = 32, .heads = 1, .buckets = 32, .farthest = 8 },
+		{ .rows = 31, .heads = 1, .buckets = 32, .farthest = 128 } };
+	(void)state;
+	for (size_t i = 0; i < OG_COUNT(bad); i++) {
+		toy_build t = toy_builder(NULL, 0);
+		og_error err = { 0 };
+		og_model *m = NULL;
+		og_val x = og_input(t.b, "ids", OG_I64, "batch_size", "sequence_length");
+		og_output(t.b, "y", og_bucket_bias(t.b, og_positions(t.b, x, 0), "bias", bad[i]));
+		assert_int_equal(og_build_finish(t.b, &m, &err), ONNXGATE_INTERNAL);
+		assert_non_null(strstr(err.message, "buckets to distance"));
+		toy_builder_free(&t);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -289,6 +351,8 @@ int main(void)
 		SCRATCH_TEST(test_blocks__norm_and_linear),
 		SCRATCH_TEST(test_blocks__embedding_and_positions),
 		SCRATCH_TEST(test_blocks__positions_behind_padding),
+		SCRATCH_TEST(test_blocks__a_bias_by_buckets_of_distances),
+		SCRATCH_TEST(test_blocks__buckets_that_cannot_be),
 	};
 	return cmocka_run_group_tests(tests, NULL, toy_run_end);
 }
