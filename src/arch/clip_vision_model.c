@@ -60,6 +60,6 @@ static void facts(const void *config, const char *task, og_input_facts *f)
 }
 
 const og_arch og_arch_clip_vision_model = {
-	.model_type = "clip_vision_model", .revision = 1, .facts = facts,
+	.model_type = "clip_vision_model", .revision = 2, .facts = facts,
 	.config_size = sizeof(clip_vision), .fields = fields, .inert = inert, .heads = heads, .ignore = ignore, .marks = marks, .like = "clip",
 };

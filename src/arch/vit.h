@@ -31,6 +31,6 @@ og_val og_vit_classify(og_build *b, const void *config, og_val x, int64_t n); /*
 #define OG_VIT_VISION \
 	.channels = OG_VISION_AT(vit, channels), .image = OG_VISION_IMAGE(vit, image), .labels = OG_VISION_AT(vit, labels), \
 	.stride = OG_VISION_AT(vit, stride), .classify = og_vit_classify
-#define OG_VIT .revision = 1, .config_size = sizeof(vit), .fields = og_vit_fields, .inert = og_vit_inert
+#define OG_VIT .revision = 2, .config_size = sizeof(vit), .fields = og_vit_fields, .inert = og_vit_inert
 
 #endif

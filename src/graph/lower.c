@@ -84,18 +84,22 @@ static og_status finish_as(pass *p, og_node *n, const char *op, og_val x, og_val
 	return made ? OG_OK : og_fail_nomem(p->err);
 }
 
-/* Gelu is an operator since opset 20. Below: x/2·(1 + erf(x/√2)), or its tanh approximation, in transformers' order. */
+/* Gelu is an operator since opset 20. Below: x/2·(1 + erf(x/√2)), or its tanh approximation; each in the order and with the operators
+ * of PyTorch's own export, which is what runtimes know to fuse into one. */
 static og_status expand_gelu(pass *p, og_node *n)
 {
 	const og_attr *how = og_node_attr(n, "approximate");
-	og_val x = n->in[0], inner;
+	og_val x = n->in[0], half, inner, gate;
 	if (how && og_streq(how->s, "tanh")) {
-		og_val cube = op2(p, n, "Mul", op2(p, n, "Mul", op2(p, n, "Mul", x, x), x), constant(p, 0.044715f));
-		inner = op1(p, n, "Tanh", op2(p, n, "Mul", op2(p, n, "Add", x, cube), constant(p, 0.7978845608028654f)));
-	} else {
-		inner = op1(p, n, "Erf", op2(p, n, "Div", x, constant(p, 1.4142135623730951f)));
+		inner = op2(p, n, "Pow", x, constant(p, 3.0f));
+		inner = op2(p, n, "Add", x, op2(p, n, "Mul", inner, constant(p, 0.044715f)));
+		inner = op1(p, n, "Tanh", op2(p, n, "Mul", inner, constant(p, 0.7978845608028654f)));
+		half = op2(p, n, "Mul", x, constant(p, 0.5f));
+		gate = op2(p, n, "Add", inner, constant(p, 1.0f));
+		return finish_as(p, n, "Mul", half, gate);
 	}
-	og_val gate = op2(p, n, "Mul", x, op2(p, n, "Add", inner, constant(p, 1.0f)));
+	inner = op1(p, n, "Erf", op2(p, n, "Div", x, constant(p, 1.4142135623730951f)));
+	gate = op2(p, n, "Mul", x, op2(p, n, "Add", inner, constant(p, 1.0f)));
 	return finish_as(p, n, "Mul", gate, constant(p, 0.5f));
 }
 
