@@ -5,7 +5,8 @@
 #
 #   scripts/test.sh             style and layers, unit, integration, hostile files, both compilers, ASan+UBSan, TSan, MSan, fuzzing (200 s)
 #   scripts/test.sh --oracle    adds the comparisons with PyTorch, transformers, Optimum and huggingface_hub
-#   scripts/test.sh --long      everything, each fuzz target for half an hour, and both README commands in an empty Debian
+#   scripts/test.sh --long      everything, each fuzz target for half an hour, 40 random configurations of each family in the
+#                               comparisons with transformers (else 12), and both README commands in an empty Debian
 #
 # The fuzz targets share 200 s; ONNXGATE_FUZZ_SECONDS gives each target that long. Logs: build/logs/. Ends with 'N passed, N failed'.
 
@@ -17,7 +18,7 @@ for arg in "$@"; do
 	--oracle) ORACLE=1 ;;
 	--long) ORACLE=1 LONG=1 ;;
 	-h | --help)
-		sed -n '4,10s/^# \{0,1\}//p' "$0"
+		sed -n '4,11s/^# \{0,1\}//p' "$0"
 		exit 0
 		;;
 	*) die "test.sh: unknown option '$arg' (usage: scripts/test.sh [--oracle|--long])" ;;
@@ -224,7 +225,10 @@ if [ "$ORACLE" = 1 ]; then
 	for script in "$ROOT"/tests/oracle/*.py; do
 		name=$(basename "$script" .py)
 		case $name in _*) continue ;; esac
-		step "oracle: $name" "oracle-$name" oracle "$script" || true
+		more=()
+		# Beside the fixed cases 12 random configurations of each family, other ones after every change of the code; in the long run 40.
+		[[ $LONG = 0 || $name != *_numeric ]] || more=(--random 40)
+		step "oracle: $name" "oracle-$name" oracle "$script" "${more[@]}" || true
 	done
 	step "oracle: the benchmark of exports, at a small scale" oracle-bench-export oracle "$ROOT/bench/export.py" --quick || true
 fi

@@ -262,7 +262,8 @@ def main(kind, description, *more):
     global JUDGE
     run = Run(description.split("\n", maxsplit=1)[0])
     JUDGE = kind, run
-    print(f"seed {run.seed}: of the {run.args.random} random cases of each family (--seed {run.seed} repeats them)")
+    count = run.args.random
+    print(f"seed {run.seed}: of {count * len(kind.families)} random configurations, {count} of each family (--seed {run.seed} repeats them)")
     figures = []
     cases = [c for family in kind.families for c in (*kind.fixed_cases(family), *kind.random_cases(family, run.seed, run.args.random))]
     run_cases(run, [c for c in cases if run.wants(title_of(c))], figures)
