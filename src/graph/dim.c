@@ -254,12 +254,16 @@ static const char *atom_text(og_dims *t, uint32_t id)
 	return text ? text : "?";
 }
 
-static const char *term_text(og_dims *t, const term *c)
+/* A quotient among factors or behind a sign is in brackets: 3*a // 2 would be (3*a) // 2. first: no other term stands before it. */
+static const char *term_text(og_dims *t, const term *c, bool first)
 {
 	const char *s = NULL;
 	uint64_t magnitude = c->coef < 0 ? 0 - (uint64_t)c->coef : (uint64_t)c->coef;
+	bool alone = c->natoms == 1 && magnitude == 1 && !(first && c->coef < 0);
 	for (uint32_t i = 0; i < c->natoms; i++) {
 		const char *f = atom_text(t, c->atoms[i]);
+		if (!alone && !t->atoms[c->atoms[i] - 1].symbol)
+			f = og_arena_printf(t->arena, "( %s )", f);
 		s = s ? og_arena_printf(t->arena, "%s*%s", s, f) : f;
 		if (!s)
 			return "?";
@@ -282,7 +286,7 @@ const char *og_dim_text(og_dims *t, og_dim d)
 	const char *s = NULL;
 	for (uint32_t i = 0; i < p->nterms; i++) {
 		bool minus = p->terms[i].coef < 0;
-		const char *x = term_text(t, &p->terms[i]);
+		const char *x = term_text(t, &p->terms[i], !s);
 		if (s)
 			s = og_arena_printf(t->arena, "%s %c %s", s, minus ? '-' : '+', x);
 		else

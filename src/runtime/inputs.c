@@ -135,14 +135,6 @@ static const char *symbol_of(const og_port *p, int axis)
 
 /* ---- dims ----------------------------------------------------------------------------------------- */
 
-static int64_t bound(const og_binding *b, size_t nb, og_str symbol)
-{
-	for (size_t i = 0; i < nb; i++)
-		if (og_str_is(symbol, b[i].symbol))
-			return b[i].value;
-	return -1;
-}
-
 /* The next term of "a + b + 1", or false. */
 static bool next_term(og_str *rest, og_str *term)
 {
@@ -160,23 +152,6 @@ static bool next_term(og_str *rest, og_str *term)
 	return true;
 }
 
-static int64_t evaluate(const char *symbol, const og_binding *b, size_t nb)
-{
-	int64_t sum = 0, v = bound(b, nb, og_str_of(symbol));
-	og_str rest = og_str_of(symbol), term;
-
-	if (v >= 0)
-		return v;
-	while (next_term(&rest, &term)) {
-		if (!og_parse_i64(term, &v))
-			v = bound(b, nb, term);
-		if (v < 0 || v > OG_DIM_MAX)
-			return -1;
-		sum += v; /* at most OG_RT_TEXT_MAX terms of OG_DIM_MAX: no overflow */
-	}
-	return sum <= OG_DIM_MAX ? sum : -1;
-}
-
 int64_t og_input_dim(const og_port *p, int axis, const og_binding *b, size_t nb)
 {
 	const char *symbol;
@@ -184,7 +159,7 @@ int64_t og_input_dim(const og_port *p, int axis, const og_binding *b, size_t nb)
 	if (p->dims[axis] >= 0)
 		return p->dims[axis];
 	symbol = symbol_of(p, axis);
-	return symbol ? evaluate(symbol, b, nb) : -1;
+	return symbol ? og_formula_value(symbol, b, nb) : -1;
 }
 
 static int64_t size_of_role(role r, const og_run_shape *shape)
@@ -226,7 +201,7 @@ static og_status bind_dim(binder *b, const og_port *p, int axis, og_error *err)
 		bool only = term.n == strlen(symbol);
 		char *text;
 		role r;
-		if (og_parse_i64(term, &number) || bound(b->rows, b->n, term) >= 0)
+		if (og_parse_i64(term, &number) || og_binding_of(b->rows, b->n, term) >= 0)
 			continue;
 		text = og_arena_strndup(b->arena, term.p, term.n);
 		if (!text || !og_arena_grow(b->arena, &b->rows, &b->cap, b->n + 1, sizeof(*b->rows)))

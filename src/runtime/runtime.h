@@ -113,7 +113,11 @@ bool og_input_counts_texts(const og_port *p);
  * UNSUPPORTED when a port's meaning or a symbol's value is unknown. */
 og_status og_inputs_make(const og_port *ports, size_t n, const og_binding *b, size_t nb, const og_input_facts *facts,
                          const int64_t *pad, uint64_t seed, og_arena *arena, og_array **out, og_error *err) OG_MUST;
-/* The value of one dim under a binding: of the number, the symbol, or the sum; -1: not known. */
+int64_t og_binding_of(const og_binding *b, size_t nb, og_str symbol); /* -1: none */
+/* What "( sequence_length - 10 ) // 5 + 1" comes to: sums, products and quotients rounded down, of numbers and symbols, in brackets. -1: it is no
+ * such formula, a symbol is not bound, or it comes to less than 0 or more than OG_DIM_MAX. */
+int64_t og_formula_value(const char *text, const og_binding *b, size_t nb);
+/* The value of one dim under a binding: of the number, the symbol, or the formula; -1: not known. */
 int64_t og_input_dim(const og_port *p, int axis, const og_binding *b, size_t nb);
 /* Row i alone (dim 0 from i to i+1) of each input whose first dim is the batch; the memory is shared with in. */
 og_status og_inputs_row(const og_array *in, size_t n, int64_t batch, int64_t i, og_arena *arena, og_array **out, og_error *err) OG_MUST;

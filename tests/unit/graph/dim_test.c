@@ -45,6 +45,11 @@ static void test_dim__floor_division(void **state)
 	assert_int_equal(v, -4);
 	og_dim frames = og_dim_add(t, og_dim_floordiv(t, og_dim_sub(t, s, og_dim_int(t, 10)), 5), og_dim_int(t, 1));
 	assert_string_equal(og_dim_text(t, frames), "( s - 10 ) // 5 + 1");
+	og_dim half = og_dim_floordiv(t, s, 2), zero = og_dim_int(t, 0);
+	assert_string_equal(og_dim_text(t, og_dim_mul(t, half, og_dim_int(t, 12))), "12*( ( s ) // 2 )");
+	assert_string_equal(og_dim_text(t, og_dim_sub(t, zero, half)), "-( ( s ) // 2 )");
+	assert_string_equal(og_dim_text(t, og_dim_sub(t, og_dim_mul(t, s, s), half)), "s*s - ( s ) // 2");
+	assert_string_equal(og_dim_text(t, og_dim_mul(t, s, half)), "s*( ( s ) // 2 )");
 	assert_true(og_dim_has_symbol(t, frames, "s"));
 	assert_int_equal(og_dim_floordiv(t, s, 0).id, 0);
 }
