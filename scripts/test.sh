@@ -112,7 +112,7 @@ threads_tests() {
 
 # Reads of memory that nobody wrote. A library that is not built for MSan looks guilty, so only parsers are run that call none, or only
 # zlib, which writes into memory that was zeroed: none that reads with json-c.
-MSAN_TARGETS="wire jscan index safetensors onnx pickle zip torch torch_legacy recognise threats"
+MSAN_TARGETS="wire jscan formula index safetensors onnx pickle zip torch torch_legacy recognise threats"
 memory_tests() {
 	local name rc=0
 	# shellcheck disable=SC2086
