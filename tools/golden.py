@@ -25,20 +25,47 @@ def fill(n, seed):
     return torch.tensor(out, dtype=torch.float32).double()
 
 
-def inputs_of(config):
-    """A batch of two: images where the config speaks of them, sound where it speaks of convolutions, else texts; three texts beside two
-    images where it speaks of both."""
+def decoder_inputs(heads):
+    """Four tokens after three that the caches hold; of the second text the first is padding. heads: (heads, head size) of each cache."""
+    mask = torch.tensor([[1, 1, 1, 1, 1, 1, 1], [0, 1, 1, 1, 1, 1, 1]])
+    inputs = {"input_ids": torch.tensor([[3, 1, 12, 7], [5, 5, 2, 0]]), "attention_mask": mask, "position_ids": (mask.cumsum(-1) - 1)[:, 3:]}
+    for i, (kv, head) in enumerate(heads):
+        for j, kind in enumerate(("key", "value")):
+            inputs[f"past_key_values.{i}.{kind}"] = fill(2 * kv * 3 * head, 1000 + 2 * i + j).reshape(2, kv, 3, head)
+    return inputs
+
+
+def run(model, inputs):
+    """Outputs by name, in the file's order."""
+    past = [inputs[n] for n in inputs if n.startswith("past_key_values")]
+    given = {n: t for n, t in inputs.items() if not n.startswith("past_key_values")}
+    if not past:
+        return model(**given)
+    cache = transformers.DynamicCache()
+    for i in range(len(past) // 2):
+        cache.update(past[2 * i], past[2 * i + 1], i)
+    out = {"logits": model(**given, past_key_values=cache, use_cache=True).logits}
+    for i, layer in enumerate(cache.layers):
+        out |= {f"present.{i}.key": layer.keys, f"present.{i}.value": layer.values}
+    return out
+
+
+def inputs_of(config, past_heads):
+    """A batch of two: images where the config speaks of them, sound where it speaks of convolutions, else texts, for decoders with
+    caches; three texts beside two images where it speaks of both."""
     if hasattr(config, "text_config") and hasattr(config, "vision_config"):
         texts = {
             "input_ids": torch.tensor([[3, 1, 12, 7, 0], [5, 12, 2, 12, 0], [10, 4, 12, 12, 12]]),
             "attention_mask": torch.tensor([[1, 1, 1, 1, 1], [1, 1, 0, 0, 0], [1, 1, 1, 0, 0]]),
         }
-        return {**texts, **inputs_of(config.vision_config)}
+        return {**texts, **inputs_of(config.vision_config, [])}
     if hasattr(config, "image_size"):
         height, width = config.image_size if isinstance(config.image_size, list) else [config.image_size] * 2
         return {"pixel_values": fill(2 * config.num_channels * height * width, 1000).reshape(2, config.num_channels, height, width)}
     if hasattr(config, "conv_kernel"):
         return {"input_values": fill(2 * 41, 1000).reshape(2, 41)}
+    if past_heads:
+        return decoder_inputs(past_heads)
     return {
         "input_ids": torch.tensor([[3, 1, 12, 7, 0], [5, 5, 2, 0, 0]]),
         "attention_mask": torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]]),
@@ -49,7 +76,8 @@ def inputs_of(config):
 def main():
     folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../tests/golden", sys.argv[1])
     config = transformers.AutoConfig.for_model(**json.load(open(os.path.join(folder, "config.json"))))
-    model = getattr(transformers, config.architectures[0])(config).double().eval()
+    cls = getattr(transformers, config.architectures[0])  # "eager" is the form of attention that honours every key of a config
+    model = cls._from_config(config, attn_implementation="eager").double().eval()
     state = {}
     for seed, line in enumerate(open(os.path.join(folder, "tensors.txt"))):
         name, shape = line.split(" ", 1)
@@ -61,14 +89,13 @@ def main():
     model.tie_weights()
     with open(os.path.join(folder, "graph.txt"), encoding="utf-8") as f:
         graph = f.read()
-    inputs = {name: t for name, t in inputs_of(config).items() if f" {name}[" in graph}
+    heads = re.findall(r" past_key_values\.\d+\.key\[batch_size, (\d+), past_sequence_length, (\d+)\]", graph)
+    inputs = {name: t for name, t in inputs_of(config, [(int(n), int(d)) for n, d in heads]).items() if f" {name}[" in graph}
     torch.set_default_dtype(torch.float64)  # in which some of the reference's masks are made
     with torch.no_grad():
-        outputs = {name: t for name, t in model(**inputs).items() if f"-> {name}[" in graph}
+        outputs = {name: t for name, t in run(model, inputs).items() if f"-> {name}[" in graph}
     with open(os.path.join(folder, "outputs.txt"), "w") as f:
-        for name, t in inputs.items():
-            f.write(f"{name} {' '.join(f'{v:.9g}' for v in t.flatten().tolist())}\n")
-        for name, t in outputs.items():
+        for name, t in {**inputs, **outputs}.items():
             f.write(f"{name} {' '.join(f'{v:.9g}' for v in t.flatten().tolist())}\n")
 
 

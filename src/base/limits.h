@@ -47,6 +47,7 @@
 #define OG_ONNX_KEPT_BYTES 512                  /* raw data of a tensor up to this is kept when a file is read: shapes, axes, scalars */
 #define OG_ONNX_KEPT_VALUES 64                  /* the same for its typed fields, in elements */
 #define OG_MODULES_MAX 64                       /* of modules.json; 2 to 4 is usual */
+#define OG_HEAD_MAX 65536                       /* elements of a head that turn by position, each with its frequency; 256 is much */
 #define OG_LAYERS_MAX 4096                      /* num_hidden_layers and its like */
 #define OG_LIST_MAX 32                          /* numbers of a list in config.json: convolutions one after the other; 7 is usual */
 #define OG_HUB_FILES_MAX 1000000                /* files of one repository */

@@ -41,6 +41,8 @@ og_val og_conv(og_build *b, og_val x, const char *name, og_conv_o o); /* [B, C, 
 /* ---- norms ---- */
 
 og_val og_layer_norm(og_build *b, og_val x, const char *name, double eps); /* torch.nn.LayerNorm over the last axis */
+/* x / √(mean of x² + eps) · weight over the last axis (Zhang and Sennrich 2019, arXiv:1910.07467). */
+og_val og_rms_norm(og_build *b, og_val x, const char *name, double eps);
 
 /* torch.nn.GroupNorm with a group for each channel: over all but batch and channels, [B, C, …]. */
 og_val og_channel_norm(og_build *b, og_val x, const char *name, double eps);

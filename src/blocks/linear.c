@@ -8,6 +8,14 @@ static const char *or_name(const char *given, const char *usual)
 	return given ? given : usual;
 }
 
+static int64_t width_of(og_build *b, og_val x, const char *name)
+{
+	int64_t width = 0;
+	if (!og_build_stuck(b) && !og_dim_is_int(og_build_dims(b), og_dim_at(b, x, -1), &width))
+		og_build_fail(b, ONNXGATE_INTERNAL, "%s: the width of its input is not a number", name);
+	return width;
+}
+
 /* 2-D: Gemm with the weight as stored. Otherwise MatMul wants it [in, out], which the emission transposes on the way. */
 static og_val project_part(og_build *b, og_val x, int64_t in, int64_t out, const og_linear_o *o)
 {
@@ -32,12 +40,10 @@ static og_val project(og_build *b, og_val x, int64_t in, int64_t out, const og_l
 
 og_val og_linear_opt(og_build *b, og_val x, const char *name, int64_t out, og_linear_o o)
 {
-	int64_t in = 0;
+	int64_t in = width_of(b, x, name);
 	og_val y = OG_NONE;
 	if (og_build_stuck(b))
 		return OG_NONE;
-	if (!og_dim_is_int(og_build_dims(b), og_dim_at(b, x, -1), &in))
-		return og_build_fail(b, ONNXGATE_INTERNAL, "%s: the width of its input is not a number", name);
 	OG_SCOPE(b, "%s", name) y = project(b, x, in, out, &o);
 	return y;
 }
@@ -96,15 +102,28 @@ og_val og_batch_norm(og_build *b, og_val x, const char *name, double eps)
 
 og_val og_layer_norm(og_build *b, og_val x, const char *name, double eps)
 {
-	int64_t width = 0;
+	int64_t width = width_of(b, x, name);
 	og_val y = OG_NONE;
 	if (og_build_stuck(b))
 		return OG_NONE;
-	if (!og_dim_is_int(og_build_dims(b), og_dim_at(b, x, -1), &width))
-		return og_build_fail(b, ONNXGATE_INTERNAL, "%s: the width of its input is not a number", name);
 	OG_SCOPE(b, "%s", name) {
 		og_val scale = og_weight(b, "weight", width), bias = og_weight(b, "bias", width);
 		y = og_layer_norm_op(b, x, scale, bias, eps);
+	}
+	return y;
+}
+
+/* In the operators and the order that runtimes know as one norm. */
+og_val og_rms_norm(og_build *b, og_val x, const char *name, double eps)
+{
+	int64_t width = width_of(b, x, name);
+	og_val y = OG_NONE;
+	if (og_build_stuck(b))
+		return OG_NONE;
+	OG_SCOPE(b, "%s", name) {
+		og_val squares = og_op(b, "Pow", (og_val[]){ x, og_const_f32(b, 2.0f) }, 2, NULL, 0);
+		og_val mean = og_add(b, og_reduce(b, "ReduceMean", squares, -1, true), og_const_f32(b, (float)eps));
+		y = og_mul(b, og_div(b, x, og_unary(b, "Sqrt", mean)), og_weight(b, "weight", width));
 	}
 	return y;
 }

@@ -35,6 +35,10 @@ og_status og_settle_sizes(const og_plan *p, const og_checkpoint *c, const og_led
 /* "fill-mask, question-answering": the other tasks whose weights are all there; NULL: none. */
 og_status og_other_tasks(const og_plan *p, const og_checkpoint *c, og_arena *arena, const char **out, og_error *err) OG_MUST;
 
+bool og_task_listed(const char *list, const char *task); /* list: "fill-mask, question-answering"; NULL: an empty one */
+
+bool og_task_takes_base(const char *task); /* needs no head: any checkpoint of the family has what it takes */
+
 /* Which head: by the class that the config names, or the task that was asked for. */
 og_status og_choose_head(const og_arch *arch, const og_json *config, const char *asked, bool sentence_transformers, og_arena *arena, const og_head **head,
 	const char **class_name, const char **reason, og_error *err) OG_MUST;

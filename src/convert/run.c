@@ -180,7 +180,7 @@ static og_status describe_once(run *r, const og_checkpoint *c, og_ledger **l, og
 	const og_plan_inner *in = r->plan->inner;
 	OG_TRY(og_ledger_new(r->arena, c, in->arch->base_prefix, in->arch->fields, in->config, l, r->err));
 	OG_TRY(og_check_family(r->plan, *l, c, r->err));
-	if (og_streq(in->head->task, OG_TASK_FEATURES))
+	if (og_task_takes_base(in->head->task))
 		og_ledger_base_only(*l, "outside the base model, which is all that this task takes");
 	return og_describe_files(r->plan, *l, r->arena, models, n, r->err);
 }

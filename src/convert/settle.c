@@ -199,7 +199,7 @@ og_status og_other_tasks(const og_plan *p, const og_checkpoint *c, og_arena *are
 	*out = NULL;
 	for (const og_head *h = in->arch->heads; h->class_name; h++) {
 		bool fit = false;
-		if (og_streq(h->task, in->head->task) || (*out && strstr(*out, h->task)))
+		if (og_streq(h->task, in->head->task) || og_task_listed(*out, h->task))
 			continue;
 		OG_TRY(fits(p, h, c, &fit, err));
 		if (fit && !(*out = *out ? og_arena_printf(arena, "%s, %s", *out, h->task) : h->task))

@@ -21,10 +21,11 @@ og_status og_class_of(const og_json *config, const char **out, og_error *err)
 	return OG_OK;
 }
 
-static const og_head *by_class(const og_arch *arch, const char *name)
+/* A class may have several tasks; its own is the first. task NULL: that one. */
+static const og_head *by_class(const og_arch *arch, const char *name, const char *task)
 {
 	for (const og_head *h = arch->heads; name && h->class_name; h++)
-		if (og_streq(h->class_name, name))
+		if (og_streq(h->class_name, name) && (!task || og_streq(h->task, task)))
 			return h;
 	return NULL;
 }
@@ -37,42 +38,66 @@ static const og_head *by_task(const og_arch *arch, const char *task)
 	return NULL;
 }
 
+bool og_task_listed(const char *list, const char *task)
+{
+	size_t n = strlen(task);
+	for (const char *p = list; p && *p;) {
+		size_t k = strcspn(p, ",");
+		if (k == n && memcmp(p, task, n) == 0)
+			return true;
+		p += k + (p[k] == ',');
+		p += strspn(p, " ");
+	}
+	return false;
+}
+
 static const char *tasks_of(const og_arch *arch, og_arena *arena)
 {
 	const char *s = NULL;
 	for (const og_head *h = arch->heads; h->class_name; h++)
-		if (!s || !strstr(s, h->task))
+		if (!og_task_listed(s, h->task))
 			s = s ? og_arena_printf(arena, "%s, %s", s, h->task) : h->task;
 	return s ? s : "";
 }
 
-/* The synonyms that Optimum accepts too. */
-static const char *canonical_task(const char *task)
+#define WITH_PAST "-with-past"
+
+/* The synonyms that Optimum accepts too, each with its form with past. */
+static const char *canonical_task(const char *task, og_arena *arena)
 {
 	static const char *const synonyms[][2] = {
 		{ "default", OG_TASK_FEATURES }, { "image-feature-extraction", OG_TASK_FEATURES },
-		{ "sentence-similarity", OG_TASK_FEATURES }, { "masked-lm", "fill-mask" },
+		{ "sentence-similarity", OG_TASK_FEATURES }, { "masked-lm", "fill-mask" }, { "causal-lm", "text-generation" },
 		{ "sequence-classification", "text-classification" }, { "zero-shot-classification", "text-classification" },
 	};
+	bool past = og_ends_with(task, WITH_PAST);
+	size_t n = strlen(task) - (past ? strlen(WITH_PAST) : 0);
 	for (size_t i = 0; i < OG_COUNT(synonyms); i++)
-		if (og_streq(synonyms[i][0], task))
-			return synonyms[i][1];
+		if (strlen(synonyms[i][0]) == n && memcmp(synonyms[i][0], task, n) == 0)
+			return past ? og_arena_printf(arena, "%s" WITH_PAST, synonyms[i][1]) : synonyms[i][1];
 	return task;
+}
+
+bool og_task_takes_base(const char *task)
+{
+	return og_streq(task, OG_TASK_FEATURES) || og_streq(task, OG_TASK_FEATURES WITH_PAST);
 }
 
 static og_status choose_asked(const og_arch *arch, const char *class_name, const char *asked, og_arena *arena, const og_head **head, const char **reason,
 	og_error *err)
 {
-	const char *task = canonical_task(asked);
-	const og_head *own = by_class(arch, class_name), *wanted = by_task(arch, task);
+	const char *task = canonical_task(asked, arena);
+	if (!task)
+		return og_fail_nomem(err);
+	const og_head *own = by_class(arch, class_name, NULL), *fits = by_class(arch, class_name, task), *wanted = by_task(arch, task);
 	*reason = "it was asked for";
 	if (!wanted) {
 		og_status s = og_fail(err, ONNXGATE_UNSUPPORTED, "task %s is not done for %s", asked, arch->model_type);
 		og_error_hint(err, "tasks of %s: %s", arch->model_type, tasks_of(arch, arena));
 		return s;
 	}
-	*head = own && og_streq(own->task, task) ? own : wanted;
-	if (*head == own || og_streq(task, OG_TASK_FEATURES))
+	*head = fits ? fits : wanted;
+	if (fits || og_task_takes_base(task))
 		return OG_OK;
 	if (!class_name) { /* nothing contradicts the wish; whether the weights are there is for the ledger to say */
 		*reason = "it was asked for, and config.json names no class";
@@ -92,7 +117,7 @@ og_status og_choose_head(const og_arch *arch, const og_json *config, const char 
 	*class_name = name;
 	if (asked)
 		return choose_asked(arch, name, asked, arena, head, reason, err);
-	*head = by_class(arch, name);
+	*head = by_class(arch, name, NULL);
 	if (sentence_transformers) {
 		*head = by_task(arch, OG_TASK_FEATURES);
 		*reason = "modules.json makes it a sentence-transformers model; the file gives its transformer's last_hidden_state";

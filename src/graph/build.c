@@ -129,7 +129,10 @@ static const char *public_name(og_build *b, const char *name)
 		(void)og_build_nomem(b);
 	else if (got != name)
 		(void)og_build_fail(b, ONNXGATE_INTERNAL, "the name %s is given twice", name);
-	return got == name ? got : NULL;
+	const char *kept = got == name ? og_arena_strdup(b->arena, name) : NULL;
+	if (got == name && !kept)
+		(void)og_build_nomem(b);
+	return kept;
 }
 
 og_val og_input_dims(og_build *b, const char *name, og_dtype dtype, const char *const *dims)

@@ -538,6 +538,7 @@ static const struct rule {
 	{ "Not", infer_unary }, { "IsNaN", infer_isnan }, { "Where", infer_where }, { "Cast", infer_cast },
 	{ "Abs", infer_unary }, { "Neg", infer_unary }, { "Sqrt", infer_unary }, { "Reciprocal", infer_unary }, { "Exp", infer_unary },
 	{ "Erf", infer_unary }, { "Tanh", infer_unary }, { "Sigmoid", infer_unary }, { "Relu", infer_unary }, { "LeakyRelu", infer_unary },
+	{ "Cos", infer_unary }, { "Sin", infer_unary },
 	{ "Softplus", infer_unary }, { "Mish", infer_unary }, { "Gelu", infer_unary }, { "Softmax", infer_unary }, { "Identity", infer_unary },
 	{ "ArgMax", infer_argmax },
 	{ "CumSum", infer_cumsum },

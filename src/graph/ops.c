@@ -41,6 +41,11 @@ og_val og_max(og_build *b, og_val x, og_val y)
 	return op2(b, "Max", x, y);
 }
 
+og_val og_binary(og_build *b, const char *op, og_val x, og_val y)
+{
+	return op2(b, op, x, y);
+}
+
 og_val og_equal(og_build *b, og_val x, og_val y)
 {
 	return og_op(b, "Equal", (og_val[]){ x, y }, 2, NULL, 0);

@@ -12,6 +12,7 @@ og_val og_mul(og_build *b, og_val x, og_val y);
 og_val og_div(og_build *b, og_val x, og_val y);
 og_val og_min(og_build *b, og_val x, og_val y);
 og_val og_max(og_build *b, og_val x, og_val y);
+og_val og_binary(og_build *b, const char *op, og_val x, og_val y); /* Pow, Less, LessOrEqual, Greater, And, Or, … */
 og_val og_equal(og_build *b, og_val x, og_val y);
 og_val og_where(og_build *b, og_val cond, og_val x, og_val y);
 og_val og_unary(og_build *b, const char *op, og_val x); /* Tanh, Erf, Sigmoid, Relu, Sqrt, … */

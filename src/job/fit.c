@@ -21,11 +21,15 @@ static const struct fit_row {
 	size_t input_rank;
 	fit_width width;
 	const char *beside; /* another input that there must be; NULL: none */
+	const char *past;   /* another output that there must be; NULL: none */
 } rows[] = {
 	{ "feature-extraction", { "text_embeds", "image_embeds" }, NULL, 2, "pixel_values", 4, ANY, "input_ids" },
 	{ "feature-extraction", { "last_hidden_state" }, "token_embeddings", 3, "input_ids", 2, ANY },
 	{ "feature-extraction", { "last_hidden_state" }, NULL, 3, "pixel_values", 4, ANY },
 	{ "fill-mask", { "logits" }, NULL, 3, "input_ids", 2, VOCABULARY },
+	{ "text-generation", { "logits" }, NULL, 3, "input_ids", 2, VOCABULARY },
+	{ "text-generation-with-past", { "logits" }, NULL, 3, "input_ids", 2, VOCABULARY, "past_key_values.0.key", "present.0.key" },
+	{ "feature-extraction-with-past", { "last_hidden_state" }, NULL, 3, "input_ids", 2, ANY, NULL, "present.0.key" },
 	{ "text-classification", { "logits" }, NULL, 2, "input_ids", 2, ANY },
 	{ "token-classification", { "logits" }, NULL, 3, "input_ids", 2, NOT_VOCABULARY },
 	{ "question-answering", { "start_logits", "end_logits" }, NULL, 2, "input_ids", 2, ANY },
@@ -112,6 +116,8 @@ static const char *misfit(const og_onnx_graph *g, const struct fit_row *row, con
 		return og_arena_printf(a, "expected an input %s, found %zu others", row->input, g->ninputs);
 	if (row->beside && !find(g->inputs, g->ninputs, row->beside))
 		return og_arena_printf(a, "expected an input %s, found %zu others", row->beside, g->ninputs);
+	if (row->past && !find(g->outputs, g->noutputs, row->past))
+		return og_arena_printf(a, "expected an output %s, found %zu others", row->past, g->noutputs);
 	if (!has_rank(in, row->input_rank))
 		return og_arena_printf(a, "input %s: expected rank %zu, found %zu", row->input, row->input_rank, in->type->rank);
 	return NULL;

@@ -202,6 +202,7 @@ og_fate og_config_fate(const og_field *fields, const og_inert *inert, const char
 typedef struct reader {
 	const og_json *doc;
 	const og_field *fields;
+	og_arena *arena;
 	uint8_t *out;
 	og_buf faults;
 	og_status status; /* of the first fault */
@@ -234,9 +235,11 @@ static void store_whole(reader *r, const og_field *f, int64_t v)
 
 static void read_dim(reader *r, const og_field *f, og_json *v)
 {
-	int64_t min = f->kind == OG_FIELD_ID ? 0 : 1, max = f->max ? f->max : OG_DIM_MAX, k = json_object_get_int64(v);
+	int64_t min = f->kind == OG_FIELD_ID ? (f->none ? -OG_DIM_MAX : 0) : 1, max = f->max ? f->max : OG_DIM_MAX, k = json_object_get_int64(v);
 	bool huge = json_object_is_type(v, json_type_double) && !strpbrk(found(v), ".eEnN"); /* digits beyond 64 bits */
-	if (!json_object_is_type(v, json_type_int) && !huge)
+	if (f->none && json_object_is_type(v, json_type_null))
+		store_whole(r, f, f->kind == OG_FIELD_ID ? OG_ID_NONE : 0);
+	else if (!json_object_is_type(v, json_type_int) && !huge)
 		fault(r, ONNXGATE_FORMAT, "%s: expected a whole number, found %.60s", f->key, found(v));
 	else if (huge || k < min || k > max)
 		fault(r, ONNXGATE_FORMAT, "%s: expected %lld to %lld, found %.60s", f->key, (long long)min, (long long)max, found(v));
@@ -381,6 +384,14 @@ static void read_only(reader *r, const og_field *f, og_json *v)
 		fault(r, ONNXGATE_UNSUPPORTED, "%s: only %s is done, found %.60s", f->key, f->text, found(v));
 }
 
+static void read_own(reader *r, const og_field *f, const og_json *v)
+{
+	og_status s = ONNXGATE_FORMAT;
+	const char *why = f->read(v, r->out + f->at, r->arena, &s);
+	if (why)
+		fault(r, s, "%s", why);
+}
+
 static void use_default(reader *r, const og_field *f)
 {
 	bool flag = f->whole != 0;
@@ -400,6 +411,7 @@ static void use_default(reader *r, const og_field *f)
 	case OG_FIELD_FLAG: memcpy(r->out + f->at, &flag, sizeof(flag)); break;
 	case OG_FIELD_CHOICE: memcpy(r->out + f->at, &choice, sizeof(choice)); break;
 	case OG_FIELD_ACT: store_act(r, f, f->text); break;
+	case OG_FIELD_READ: read_own(r, f, NULL); break;
 	default: break;
 	}
 }
@@ -429,7 +441,7 @@ static void read_field(reader *r, const og_field *f)
 		return;
 	}
 	bool given = holder && json_object_object_get_ex(holder, name, &v);
-	if (!given || (f->kind == OG_FIELD_DIM && f->none && !v)) {
+	if (!given) {
 		use_default(r, f);
 		return;
 	}
@@ -443,6 +455,7 @@ static void read_field(reader *r, const og_field *f)
 	case OG_FIELD_CHOICE: read_choice(r, f, v); break;
 	case OG_FIELD_ACT: read_act(r, f, v); break;
 	case OG_FIELD_ONLY: read_only(r, f, v); break;
+	case OG_FIELD_READ: read_own(r, f, v); break;
 	default: break;
 	}
 }
@@ -513,7 +526,7 @@ og_status og_config_read(const og_json *doc, const og_field *fields, const og_in
 {
 	if (!json_object_is_type(doc, json_type_object))
 		return og_fail(err, ONNXGATE_FORMAT, "config.json: expected an object");
-	reader r = { .doc = doc, .fields = fields, .out = out };
+	reader r = { .doc = doc, .fields = fields, .arena = arena, .out = out };
 	og_buf_init(&r.faults, 4096);
 	for (const og_field *f = fields; f->kind != OG_FIELD_END; f++)
 		read_field(&r, f);

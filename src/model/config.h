@@ -34,8 +34,11 @@ typedef struct og_dim_list { /* of layers one after the other */
 
 typedef enum og_field_kind {
 	OG_FIELD_END, OG_FIELD_DIM, OG_FIELD_DIMS, OG_FIELD_ID, OG_FIELD_SIZE, OG_FIELD_REAL, OG_FIELD_FLAG, OG_FIELD_CHOICE, OG_FIELD_ACT, OG_FIELD_LABELS,
-	OG_FIELD_ONLY, OG_FIELD_SECTION
+	OG_FIELD_ONLY, OG_FIELD_SECTION, OG_FIELD_READ
 } og_field_kind;
+
+/* A key whose value has a structure of its own: v NULL: absent. A fault's text and status, or NULL; what `out` points to lives in arena. */
+typedef const char *(*og_read_fn)(const og_json *v, void *out, og_arena *arena, og_status *status);
 
 typedef struct og_field {
 	og_field_kind kind;
@@ -47,7 +50,8 @@ typedef struct og_field {
 	int64_t max;      /* of DIM; 0: OG_DIM_MAX */
 	bool padded;      /* of DIM: weights may hold more, as padding */
 	bool also;        /* of DIM: another key for the member of a row above; it counts where both are given, as in attribute_map */
-	bool none;        /* of ACT: null and "" are no activation; of DIM: null is as if it were absent */
+	bool none;        /* of ACT: null and "" are no activation; of DIM: null is 0; of ID: null is OG_ID_NONE, and any number below 0 is taken */
+	og_read_fn read;  /* of READ */
 	const char *text; /* ONLY: the one JSON value that is done; CHOICE: "absolute relative_key"; ACT: default spelling; DIMS: "10 3 3"; SECTION: old name */
 } og_field;
 
@@ -62,6 +66,12 @@ typedef struct og_field {
 	.text = (values) }
 /* The number of a token, from 0 on. */
 #define OG_ID_OR(type, member, key_, value) { .kind = OG_FIELD_ID, .key = (key_), .at = OG_AT_(type, member, int64_t), .optional = true, .whole = (value) }
+#define OG_ID_NONE INT64_MIN
+#define OG_ID_OR_NONE(type, member, key_) { .kind = OG_FIELD_ID, .key = (key_), .at = OG_AT_(type, member, int64_t), .optional = true, .none = true, \
+	.whole = OG_ID_NONE }
+/* A dim that may be null, which is 0; absent it is `value`. */
+#define OG_DIM_OR_NULL(type, member, key_, value) { .kind = OG_FIELD_DIM, .key = (key_), .at = OG_AT_(type, member, int64_t), .optional = true, \
+	.none = true, .whole = (value) }
 /* A number for a square, or [height, width]. */
 #define OG_SIZE_OR(type, member, key_, value) { .kind = OG_FIELD_SIZE, .key = (key_), .at = OG_AT_(type, member, og_size), .optional = true, .whole = (value) }
 #define OG_LAYERS(type, member, key_) { .kind = OG_FIELD_DIM, .key = (key_), .at = OG_AT_(type, member, int64_t), .max = OG_LAYERS_MAX }
@@ -80,6 +90,7 @@ typedef struct og_field {
 #define OG_ACT_OR_NONE(type, member, key_, name) { .kind = OG_FIELD_ACT, .key = (key_), .at = OG_AT_(type, member, og_act_kind), .optional = true, \
 	.none = true, .text = (name) }
 #define OG_LABELS(type, member) { .kind = OG_FIELD_LABELS, .key = "num_labels", .at = OG_AT_(type, member, int64_t), .optional = true, .whole = 2 }
+#define OG_READ(type, member, ctype, key_, fn) { .kind = OG_FIELD_READ, .key = (key_), .at = OG_AT_(type, member, ctype), .optional = true, .read = (fn) }
 #define OG_ONLY(key_, json) { .kind = OG_FIELD_ONLY, .key = (key_), .optional = true, .text = (json) }
 /* An object in which keys with dots are looked for, "text_config" for "text_config.hidden_size"; a row of its own for each. Absent or null: all
  * that is in it is absent. instead: another name (NULL: none) of an object that counts in its place, whole, where both are there. */
@@ -133,6 +144,7 @@ typedef struct og_input_facts {
 	int64_t vocab_size, type_vocab_size;
 	int64_t max_positions; /* the longest text */
 	int64_t pad_token_id;  /* -1: none */
+	bool pad_by_id;        /* padding is told by its id, so there is no other: a text ends before it, whatever a mask says */
 	int64_t end_token_id;  /* where it stands a text is pooled, so that each needs one and padding none; -1: there is no such thing */
 	const char *padding_counts; /* what of the config makes padding count as text does, which no check can then deny; NULL: nothing does */
 	og_image_facts image;

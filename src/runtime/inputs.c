@@ -273,12 +273,14 @@ static int64_t length_of(const maker *m, const int64_t *at)
 }
 
 /* Some models take their mask from the padding id, some pool where the end id stands: both are kept out of what is drawn, and the end
- * id is the last that counts. */
+ * id is the last that counts. Where only its id tells padding, that id pads. */
 static double id_of(const maker *m, const int64_t *at, og_random *r)
 {
 	int64_t vocab = m->facts->vocab_size > 0 ? m->facts->vocab_size : VOCAB_SAFE, end = m->facts->end_token_id;
 	int64_t kept[2] = { m->facts->pad_token_id, end }, n = vocab;
 
+	if (m->facts->pad_by_id && m->facts->pad_token_id >= 0 && m->array->rank && at[m->array->rank - 1] >= length_of(m, at))
+		return (double)m->facts->pad_token_id;
 	if (end >= 0 && m->array->rank && at[m->array->rank - 1] == length_of(m, at) - 1)
 		return (double)end;
 	if (kept[0] > kept[1])

@@ -36,6 +36,10 @@ class Optimum:
     def prepare(self, checkpoint, c):
         """Files that stand beside such a checkpoint, for both exports to copy."""
 
+    def reference(self, c, checkpoint):
+        """transformers' model, in double precision."""
+        return load_reference(getattr(transformers, self.kind.reference_class(c)), checkpoint, torch.float64)
+
     def meant(self, c, what, ports, shapes):
         """Optimum's ports (inputs or outputs) as ours are meant to be; shapes: what its file gave in the run."""
         return ports
@@ -56,7 +60,7 @@ class Optimum:
 
     def loads_and_agrees(self, run, title, c, checkpoint, ours):
         (cls, outputs), inputs = self.class_of(c), self.inputs(c, np.random.default_rng(c["seed"]))
-        reference = load_reference(getattr(transformers, self.kind.reference_class(c)), checkpoint, torch.float64)
+        reference = self.reference(c, checkpoint)
         if cls:
             result = getattr(optimum_ort, cls).from_pretrained(ours)(**{k: torch.from_numpy(v) for k, v in inputs.items()})
             found = [result[o].numpy() for o in outputs]

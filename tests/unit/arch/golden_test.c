@@ -197,7 +197,7 @@ static void expect_numbers(og_runtime *r, const char *type)
 	og_session *s = toy_session(r, scratch("out/model.onnx"));
 	const og_port *ports;
 	size_t nin = og_session_inputs(s, &ports);
-	og_array in[8], *out;
+	og_array in[16], *out;
 	assert_true(nin <= OG_COUNT(in));
 	for (size_t i = 0; i < nin; i++)
 		in[i] = input(t, &ports[i], d.arena);

@@ -222,6 +222,23 @@ static void test_inputs__texts_end_with_the_end_id(void **state)
 	}
 }
 
+static void test_inputs__padding_that_its_id_tells_has_it(void **state)
+{
+	og_auto(og_arena) *arena = og_arena_new();
+	const og_port ports[] = { port2("input_ids", "b", "s"), port2("attention_mask", "b", "s") };
+	const og_run_shape shape = { .batch = 2, .sequence = 50 };
+	const int64_t pad[] = { 0, 20 };
+	const og_input_facts f = { .vocab_size = 5, .end_token_id = -1, .pad_token_id = 2, .pad_by_id = true };
+	og_binding *b = NULL;
+	og_array *a = NULL;
+	size_t nb = 0;
+	(void)state;
+	assert_int_equal(og_inputs_bind(ports, 2, &shape, arena, &b, &nb, NULL), OG_OK);
+	assert_int_equal(og_inputs_make(ports, 2, b, nb, &f, pad, 1, arena, &a, NULL), OG_OK);
+	for (int64_t i = 0; i < 100; i++)
+		assert_int_equal(((int64_t *)a[0].data)[i] == 2, i >= 80);
+}
+
 static void test_inputs__sound_is_a_sequence_of_samples(void **state)
 {
 	og_auto(og_arena) *arena = og_arena_new();
@@ -292,6 +309,7 @@ int main(void)
 		cmocka_unit_test(test_inputs__images_have_the_size_of_the_config),
 		cmocka_unit_test(test_inputs__texts_are_counted_apart),
 		cmocka_unit_test(test_inputs__texts_end_with_the_end_id),
+		cmocka_unit_test(test_inputs__padding_that_its_id_tells_has_it),
 		cmocka_unit_test(test_inputs__sound_is_a_sequence_of_samples),
 		cmocka_unit_test(test_inputs__what_is_not_understood_is_refused_by_name),
 	};
