@@ -214,7 +214,10 @@ if step "gcc: release build, warnings are errors" build-gcc build_gcc; then
 fi
 step "gcc: what threads share, under TSan" tsan threads_tests || true
 step "clang: parsers under MSan" msan memory_tests || true
-step "clang: release build, warnings are errors" build-clang build_clang || true
+if step "clang: release build, warnings are errors" build-clang build_clang; then
+	step "both compilers' programs write the same bytes" same-bytes "$PYTHON" "$ROOT/tests/compilers/same_bytes.py" "$BUILD/onnxgate" \
+		"$BUILD/test-clang/onnxgate" || true
+fi
 if step "clang: build with ASan, UBSan and fuzz targets" build-asan build_sanitized; then
 	step "unit tests and fuzz corpora under ASan and UBSan" unit-asan with_sanitizers unit_tests "$ASAN" 5 || true
 	step "integration tests under ASan and UBSan" integration-asan with_sanitizers integration_tests "$ASAN" || true

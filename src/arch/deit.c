@@ -29,7 +29,8 @@ static void describe_with_teacher(og_build *b, const void *config, const void *f
 	og_val x = og_vision_encoded(b, config, family);
 	og_val own = og_linear(b, og_token(b, x, 0), "cls_classifier", c->labels);
 	og_val taught = og_linear(b, og_token(b, x, 1), "distillation_classifier", c->labels);
-	og_output(b, "logits", og_mul(b, og_add(b, own, taught), og_const_f32(b, 0.5f)));
+	og_val half = og_const_f32(b, 0.5f);
+	og_output(b, "logits", og_mul(b, og_add(b, own, taught), half));
 }
 
 static const og_head heads[] = {

@@ -5,14 +5,16 @@
 
 static og_val clamp(og_build *b, og_val x, float low, float high)
 {
-	return og_min(b, og_max(b, x, og_const_f32(b, low)), og_const_f32(b, high));
+	og_val most = og_const_f32(b, high);
+	return og_min(b, og_max(b, x, og_const_f32(b, low)), most);
 }
 
 /* 1/2·(1 + erf((x − µ) / (σ·√2))), µ = 0.707107, σ = 0.282095 (LaplaceActivation, from MEGA). */
 static og_val laplace(og_build *b, og_val x)
 {
-	og_val z = og_div(b, og_sub(b, x, og_const_f32(b, 0.707107f)), og_const_f32(b, (float)(0.282095 * 1.4142135623730951)));
-	return og_mul(b, og_add(b, og_unary(b, "Erf", z), og_const_f32(b, 1.0f)), og_const_f32(b, 0.5f));
+	og_val spread = og_const_f32(b, (float)(0.282095 * 1.4142135623730951)), z = og_div(b, og_sub(b, x, og_const_f32(b, 0.707107f)), spread);
+	og_val half = og_const_f32(b, 0.5f), one = og_const_f32(b, 1.0f);
+	return og_mul(b, og_add(b, og_unary(b, "Erf", z), one), half);
 }
 
 static og_val squared(og_build *b, og_val x)

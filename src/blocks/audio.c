@@ -162,7 +162,8 @@ static og_val run_layers(og_build *b, og_val x, og_val lengths, const og_audio_e
 /* Half of the channels, gated by the other half (Dauphin et al. 2016, arXiv:1612.08083). */
 static og_val gated(og_build *b, og_val x, int64_t width)
 {
-	return og_mul(b, og_slice(b, x, 1, 0, width), og_unary(b, "Sigmoid", og_slice(b, x, 1, width, 2 * width)));
+	og_val gate = og_unary(b, "Sigmoid", og_slice(b, x, 1, width, 2 * width));
+	return og_mul(b, og_slice(b, x, 1, 0, width), gate);
 }
 
 static void adapt(og_build *b, og_sound *s, int64_t hidden, const og_audio_adapter_o *o)
@@ -203,6 +204,6 @@ og_sound og_audio_encoder(og_build *b, og_audio_in in, og_audio_encoder_o o, og_
 
 og_val og_audio_counts(og_build *b, og_val lengths, og_val x, int64_t axis)
 {
-	og_val at = og_range(b, og_const_i64(b, 0), og_length(b, x, axis));
+	og_val frames = og_length(b, x, axis), at = og_range(b, og_const_i64(b, 0), frames);
 	return og_op(b, "Less", (og_val[]){ at, og_expand_dims(b, lengths, 1) }, 2, NULL, 0);
 }

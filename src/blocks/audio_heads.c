@@ -81,8 +81,10 @@ static og_val statistics(og_build *b, og_sound s)
 		average = og_reduce(b, "ReduceMean", s.x, 2, true);
 		rest = og_sub(b, s.x, average);
 	}
-	og_val variance = og_div(b, og_reduce(b, "ReduceSum", og_mul(b, rest, rest), 2, false), og_sub(b, count, og_const_f32(b, 1)));
-	return og_concat(b, (og_val[]){ og_squeeze(b, average, 2), og_unary(b, "Sqrt", variance) }, 2, 1);
+	og_val freedom = og_sub(b, count, og_const_f32(b, 1));
+	og_val variance = og_div(b, og_reduce(b, "ReduceSum", og_mul(b, rest, rest), 2, false), freedom);
+	average = og_squeeze(b, average, 2);
+	return og_concat(b, (og_val[]){ average, og_unary(b, "Sqrt", variance) }, 2, 1);
 }
 
 /* ---- the heads ---- */

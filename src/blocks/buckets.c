@@ -35,9 +35,10 @@ og_val og_bucket_bias(og_build *b, og_val positions, const char *name, og_bucket
 	for (int64_t i = 0; i < n; i++)
 		table[i] = bucket_of(i - reach, &o);
 	OG_SCOPE(b, "%s", name) {
-		og_val rows = og_gather(b, og_weight(b, "weight", o.rows, o.heads), og_const_ints(b, table, (size_t)n), 0); /* [2·reach + 1, N] */
-		og_val at = og_distances(b, positions, reach);
-		at = og_max(b, og_min(b, at, og_const_i64(b, n - 1)), og_const_i64(b, 0));
+		og_val buckets = og_const_ints(b, table, (size_t)n);
+		og_val rows = og_gather(b, og_weight(b, "weight", o.rows, o.heads), buckets, 0); /* [2·reach + 1, N] */
+		og_val at = og_distances(b, positions, reach), zero = og_const_i64(b, 0);
+		at = og_max(b, og_min(b, at, og_const_i64(b, n - 1)), zero);
 		y = og_gather(b, og_permute(b, rows, 1, 0), at, 1);
 	}
 	return y;

@@ -15,7 +15,8 @@ og_val og_embed(og_build *b, og_val ids, const char *name, int64_t rows, int64_t
 og_val og_positions(og_build *b, og_val ids, int64_t first)
 {
 	og_dim begin = og_dim_of(b, first), end = og_dim_add(og_build_dims(b), begin, og_dim_at(b, ids, 1));
-	return og_range(b, og_const_i64(b, first), og_dim_value(b, end));
+	og_val behind = og_dim_value(b, end);
+	return og_range(b, og_const_i64(b, first), behind);
 }
 
 og_val og_positions_behind(og_build *b, og_val ids, int64_t pad)
@@ -28,12 +29,13 @@ og_val og_positions_behind(og_build *b, og_val ids, int64_t pad)
 og_val og_distances(og_build *b, og_val positions, int64_t offset)
 {
 	og_val left = og_expand_dims(b, positions, 1), right = og_expand_dims(b, positions, 0);
-	return og_add(b, og_sub(b, left, right), og_const_i64(b, offset));
+	og_val shift = og_const_i64(b, offset);
+	return og_add(b, og_sub(b, left, right), shift);
 }
 
 og_val og_mask_bias(og_build *b, og_val mask)
 {
-	og_val absent = og_sub(b, og_const_f32(b, 1.0f), og_cast(b, og_expand_dims(b, mask, 1, 2), OG_F32));
+	og_val present = og_cast(b, og_expand_dims(b, mask, 1, 2), OG_F32), absent = og_sub(b, og_const_f32(b, 1.0f), present);
 	return og_mul(b, absent, og_const_f32(b, -FLT_MAX));
 }
 
@@ -41,7 +43,8 @@ og_val og_causal_bias(og_build *b, og_val positions)
 {
 	og_val query = og_expand_dims(b, positions, 1), key = og_expand_dims(b, positions, 0);
 	og_val behind = og_op(b, "Greater", (og_val[]){ key, query }, 2, NULL, 0);
-	return og_where(b, behind, og_const_f32(b, -FLT_MAX), og_const_f32(b, 0.0f));
+	og_val zero = og_const_f32(b, 0.0f);
+	return og_where(b, behind, og_const_f32(b, -FLT_MAX), zero);
 }
 
 og_val og_rows_of(og_build *b, og_val x, og_val at)

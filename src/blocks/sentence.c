@@ -26,7 +26,8 @@ static og_val at_least(og_build *b, og_val x, float low)
 static og_val mean(og_build *b, og_val x, og_val w, bool root)
 {
 	og_val count = at_least(b, og_reduce(b, "ReduceSum", w, 1, true), 1e-9f); /* [B, 1] */
-	return og_div(b, weighted_sum(b, x, w), root ? og_unary(b, "Sqrt", count) : count);
+	count = root ? og_unary(b, "Sqrt", count) : count;
+	return og_div(b, weighted_sum(b, x, w), count);
 }
 
 static og_val largest(og_build *b, og_val x, og_val mask)

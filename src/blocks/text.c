@@ -91,7 +91,8 @@ static int64_t width(og_build *b, og_val x)
 
 og_val og_text_pooler(og_build *b, og_val x)
 {
-	return og_unary(b, "Tanh", og_linear(b, og_token(b, x, 0), "dense", width(b, x)));
+	int64_t hidden = width(b, x);
+	return og_unary(b, "Tanh", og_linear(b, og_token(b, x, 0), "dense", hidden));
 }
 
 og_val og_text_pooled_classifier(og_build *b, const void *config, og_val x, int64_t n)

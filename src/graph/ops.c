@@ -128,12 +128,14 @@ og_val og_concat(og_build *b, const og_val *x, size_t n, int64_t axis)
 
 og_val og_slice(og_build *b, og_val x, int64_t axis, int64_t begin, int64_t end)
 {
-	return og_op(b, "Slice", (og_val[]){ x, og_const_ints(b, &begin, 1), og_const_ints(b, &end, 1), og_const_ints(b, &axis, 1) }, 4, NULL, 0);
+	og_val from = og_const_ints(b, &begin, 1), to = og_const_ints(b, &end, 1), along = og_const_ints(b, &axis, 1);
+	return og_op(b, "Slice", (og_val[]){ x, from, to, along }, 4, NULL, 0);
 }
 
 og_val og_length(og_build *b, og_val x, int64_t axis)
 {
-	return og_gather(b, og_op(b, "Shape", &x, 1, NULL, 0), og_const_i64(b, axis), 0);
+	og_val at = og_const_i64(b, axis);
+	return og_gather(b, og_op(b, "Shape", &x, 1, NULL, 0), at, 0);
 }
 
 og_val og_range(og_build *b, og_val begin, og_val end)
@@ -165,7 +167,7 @@ static og_val symbol_value(og_build *b, const char *symbol)
 				continue;
 			og_val input = main->inputs[i];
 			b->graph = main;
-			og_val v = og_gather(b, og_op(b, "Shape", &input, 1, NULL, 0), og_const_i64(b, k), 0);
+			og_val v = og_length(b, input, k);
 			b->graph = here;
 			known = og_strmap_slot(b->symbols, symbol);
 			if (known)
@@ -183,7 +185,8 @@ static og_val term_value(og_build *b, og_dim d, size_t i)
 	int64_t coef = og_dim_term(b->m->dims, d, i, f, &n);
 	og_val v = coef != 1 || n == 0 ? og_const_i64(b, coef) : OG_NONE;
 	for (size_t k = 0; k < n; k++) {
-		og_val x = f[k].symbol ? symbol_value(b, f[k].symbol) : og_div(b, og_dim_value(b, f[k].inner), og_const_i64(b, f[k].divisor));
+		og_val divisor = f[k].symbol ? OG_NONE : og_const_i64(b, f[k].divisor);
+		og_val x = f[k].symbol ? symbol_value(b, f[k].symbol) : og_div(b, og_dim_value(b, f[k].inner), divisor);
 		v = v.id ? og_mul(b, v, x) : x;
 	}
 	return v;

@@ -101,12 +101,12 @@ static int64_t sum(reader *r)
 {
 	int64_t v = product(r);
 	while (!r->bad) {
-		if (take(r, "+"))
-			r->bad |= __builtin_add_overflow(v, product(r), &v);
-		else if (take(r, "-"))
-			r->bad |= __builtin_sub_overflow(v, product(r), &v);
-		else
+		bool plus = take(r, "+");
+		if (!plus && !take(r, "-"))
 			break;
+		int64_t term = product(r); /* first: it may find a fault of its own */
+		if (plus ? __builtin_add_overflow(v, term, &v) : __builtin_sub_overflow(v, term, &v))
+			bad(r);
 	}
 	return v;
 }

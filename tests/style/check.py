@@ -32,6 +32,9 @@ ARCHITECTURES = """albert bart bert blenderbot bloom camembert codegen deberta d
 gptj gpt_neo gpt_neox hubert llama longformer marian mbart mistral mobilebert modernbert mpnet mt5 pegasus phi3 qwen qwen2 qwen3
 rembert roberta roformer siglip squeezebert swin t5 vit wav2vec2 wavlm whisper xlm xlnet""".split()
 TENSOR_NAME = re.compile(r"\.(weight|bias|gamma|beta)\b|LayerNorm|embeddings|lm_head|position_ids|\bencoder\.|\bdecoder\.|weight_[gv]\b")
+# A call that is given the builder may append to the graph; but for these, which only ask it something.
+APPENDING = re.compile(r"(?<![\w.>])(\w+)\s*\(\s*b\s*[,)]")
+APPENDS_NOTHING = {"og_dim_at", "og_dim_of", "og_rank_of", "og_dtype_of", "og_build_dims", "og_build_stuck", "og_build_fail"}
 UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
 
 
@@ -157,6 +160,36 @@ def check_scopes(f):
             f.report_at(start + bad.start(), f"{bad.group(1)} inside OG_SCOPE")
 
 
+def elements(code, start, end):
+    """(start, end) of what commas part between two brackets."""
+    depth, at = 0, start
+    for i in range(start, end):
+        depth += code[i] in "({["
+        depth -= code[i] in ")}]"
+        if code[i] == "," and depth == 0:
+            yield at, i
+            at = i + 1
+    yield at, end
+
+
+def check_order(f):
+    """In C the arguments of a call, and the elements of a list in braces, come about in any order. Of those that append to the graph there may
+    be one, so that each compiler's program writes the same file."""
+    if f.folder not in ("arch", "blocks", "graph"):
+        return
+    for m in re.finditer(r"(?<![\w.>])(?:\w+\s*(\()|\(\s*(?:const\s+)?\w+(?:\[\d*\])?\s*\)\s*(\{))", f.code):
+        at = m.end() - 1
+        word = re.match(r"\w*", m.group(0)).group(0)
+        if word in ("if", "for", "while", "switch") or word.startswith("OG_"):
+            continue
+        appending = sum(
+            any(not call.group(1).startswith("OG_") and call.group(1) not in APPENDS_NOTHING for call in APPENDING.finditer(f.code, *part))
+            for part in elements(f.code, at + 1, closing(f.code, at) - 1)
+        )
+        if appending > 1:
+            f.report_at(m.start(), "two of these append to the graph, in an order that C leaves open: name the results first")
+
+
 def check_tests(f):
     if not f.path.startswith("tests/unit/") or not f.path.endswith("_test.c"):
         return
@@ -177,6 +210,7 @@ def check_file(root, path, architectures):
         check_banned(f)
         check_names(f, architectures)
         check_scopes(f)
+        check_order(f)
         check_tests(f)
     return f.findings
 

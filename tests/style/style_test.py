@@ -44,6 +44,17 @@ class Style(unittest.TestCase):
         self.one("src/hub/a.c", "void f(void)\n{\n    g();\n}\n", "spaces")
         self.none("src/hub/a.c", "void f(int a,\n       int b)\n{\n\t/* one\n\t * two\n   three */\n\tg();\n}\n")
 
+    def test_order(self):
+        def body(x):
+            return "void f(og_build *b)\n{\n\t" + x + ";\n}\n"
+
+        self.one("src/blocks/a.c", body("return og_add(b, og_tanh(b, x), og_const_f32(b, 1))"), "name the results first")
+        self.one("src/arch/a.c", body("og_op(b, n, (og_val[]){ own(b, x), own(b, y) }, 2)"), "name the results first")
+        self.one("src/graph/a.c", body("return og_add(b, x, og_mul(b, own(b, x), c ? x : own(b, y)))"), "name the results first")
+        self.none("src/blocks/a.c", body("og_val p = own(b, x), q = own(b, y);\n\treturn og_add(b, p, og_op(b, n, (og_val[]){ q, own(b, x) }, 2))"))
+        self.none("src/blocks/a.c", body("og_slice(b, own(b, x), og_dim_at(b, x, 1), og_rank_of(b, x))"))
+        self.none("src/check/a.c", body("return join(b, one(b), two(b))"))
+
     def test_width(self):
         self.one("src/hub/a.c", "int " + "x" * 160 + ";\n", "columns")
 
