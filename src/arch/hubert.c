@@ -9,6 +9,7 @@ static const og_field fields[] = {
 	OG_WAV2VEC2_FIELDS,
 	OG_FLAG_OR(wav2vec2, projection_norm, "feat_proj_layer_norm", true),
 	OG_FLAG_OR(wav2vec2, positions_norm, "conv_pos_batch_norm", false),
+	OG_ONLY("add_adapter", "false"),
 	{ 0 },
 };
 

@@ -24,6 +24,7 @@ static const og_field fields[] = {
 const og_inert og_wav2vec2_inert[] = {
 	{ "num_feat_extract_layers", "always the length of conv_dim" },
 	{ "apply_spec_augment", "training only" },
+	{ "freeze_feat_extract_train", "training only" },
 	{ "mask_time_prob", "training only" },
 	{ "mask_time_length", "training only" },
 	{ "mask_time_min_masks", "training only" },

@@ -23,7 +23,7 @@ typedef struct wav2vec2 {
 enum { OG_CONV_NORM_GROUP, OG_CONV_NORM_LAYER };
 
 #define OG_WAV2VEC2_FIELDS \
-	OG_DIM_OR(wav2vec2, vocab, "vocab_size", 32), \
+	OG_DIM_OR_NULL(wav2vec2, vocab, "vocab_size", 32), /* null: there is no head of words */ \
 	OG_DIM_OR(wav2vec2, hidden, "hidden_size", 768), \
 	OG_LAYERS_OR(wav2vec2, layers, "num_hidden_layers", 12), \
 	OG_DIM_OR(wav2vec2, heads, "num_attention_heads", 12), \

@@ -25,7 +25,7 @@ typedef struct og_sound { /* what is encoded */
 } og_sound;
 
 typedef struct og_audio_heads { /* what the tasks ask of a config */
-	int64_t labels, words, projection, embedding; /* widths: of classes, of CTC, before the classes, of a speaker */
+	int64_t labels, words, projection, embedding; /* widths: of classes, of CTC (0: it has none), before the classes, of a speaker */
 	int64_t layers;
 	bool weighted; /* the heads read a weighted sum of what all layers give */
 	bool adapter;  /* there are fewer frames than layers saw: not for heads that name a frame or pool with weights of one */

@@ -97,7 +97,10 @@ static void features(og_build *b, const og_audio_heads *h, og_sound s)
 
 static void ctc(og_build *b, const og_audio_heads *h, og_sound s)
 {
-	og_output(b, "logits", og_linear(b, s.x, "lm_head", h->words));
+	if (h->words)
+		og_output(b, "logits", og_linear(b, s.x, "lm_head", h->words));
+	else
+		og_build_fail(b, ONNXGATE_UNSUPPORTED, "vocab_size null: expected the number of tokens that the head tells apart");
 }
 
 static void classes(og_build *b, const og_audio_heads *h, og_sound s)

@@ -24,7 +24,8 @@ og_val og_decoder_sees_window(og_build *b, const og_decoder_in *in, og_val sees,
 /* A query of padding on the left sees nothing: it gets the mean of all values, as in the reference, and nobody looks at it. */
 og_val og_sees_bias(og_build *b, og_val sees)
 {
-	return og_where(b, sees, og_const_f32(b, 0.0f), og_const_f32(b, -FLT_MAX));
+	og_val lowest = og_const_f32(b, -FLT_MAX), zero = og_const_f32(b, 0.0f);
+	return og_where(b, sees, zero, lowest);
 }
 
 /* ---- attention ---- */
@@ -62,7 +63,7 @@ og_val og_decoder_attention(og_build *b, og_val q, og_val k, og_val v, og_decode
 	k = in_cache(b, k, in, 2 * o.layer);
 	v = in_cache(b, v, in, 2 * o.layer + 1);
 	q = scale == 1 ? q : og_mul(b, q, og_const_f32(b, (float)scale));
-	og_val s = og_matmul(b, regroup(b, q, o.kv_heads, grouped), og_permute(b, k, 0, 1, 3, 2));
+	og_val turned = og_permute(b, k, 0, 1, 3, 2), s = og_matmul(b, regroup(b, q, o.kv_heads, grouped), turned);
 	og_val p = og_softmax(b, og_add(b, regroup(b, s, o.heads, length), o.bias), -1);
 	og_val x = og_matmul(b, regroup(b, p, o.kv_heads, grouped), v);
 	x = og_permute(b, regroup(b, x, o.heads, length), 0, 2, 1, 3);

@@ -122,8 +122,9 @@ og_val og_rms_norm(og_build *b, og_val x, const char *name, double eps)
 		return OG_NONE;
 	OG_SCOPE(b, "%s", name) {
 		og_val squares = og_op(b, "Pow", (og_val[]){ x, og_const_f32(b, 2.0f) }, 2, NULL, 0);
-		og_val mean = og_add(b, og_reduce(b, "ReduceMean", squares, -1, true), og_const_f32(b, (float)eps));
-		y = og_mul(b, og_div(b, x, og_unary(b, "Sqrt", mean)), og_weight(b, "weight", width));
+		og_val least = og_const_f32(b, (float)eps), mean = og_add(b, og_reduce(b, "ReduceMean", squares, -1, true), least);
+		og_val weight = og_weight(b, "weight", width);
+		y = og_mul(b, og_div(b, x, og_unary(b, "Sqrt", mean)), weight);
 	}
 	return y;
 }

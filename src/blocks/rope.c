@@ -119,8 +119,8 @@ static og_val further_frequencies(og_build *b, og_val length, const og_rotary_o 
 		return og_build_fail(b, ONNXGATE_NOMEM, "out of memory");
 	for (int64_t i = 0; i < n; i++)
 		exponents[i] = (float)(2 * i) / (float)o->head;
-	og_val x = og_mul(b, og_cast(b, length, OG_F32), og_const_f32(b, (float)factor));
-	x = og_sub(b, og_div(b, x, og_const_f32(b, (float)o->positions)), og_const_f32(b, (float)(factor - 1)));
+	og_val by = og_const_f32(b, (float)factor), x = og_mul(b, og_cast(b, length, OG_F32), by), less = og_const_f32(b, (float)(factor - 1));
+	x = og_sub(b, og_div(b, x, og_const_f32(b, (float)o->positions)), less);
 	x = og_binary(b, "Pow", x, og_const_f32(b, (float)((double)o->head / (double)(o->head - 2))));
 	x = og_mul(b, x, og_const_f32(b, (float)o->theta));
 	return og_unary(b, "Reciprocal", og_binary(b, "Pow", x, og_const_data(b, OG_F32, &n, 1, exponents)));

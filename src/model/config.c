@@ -445,6 +445,10 @@ static void read_field(reader *r, const og_field *f)
 		use_default(r, f);
 		return;
 	}
+	if (f->kind == OG_FIELD_DIM && f->none && !v) {
+		store_whole(r, f, 0);
+		return;
+	}
 	switch (f->kind) {
 	case OG_FIELD_DIM:
 	case OG_FIELD_ID: read_dim(r, f, v); break;

@@ -61,6 +61,9 @@ typedef struct og_field {
 #define OG_DIM_OR(type, member, key_, value) { .kind = OG_FIELD_DIM, .key = (key_), .at = OG_AT_(type, member, int64_t), .optional = true, .whole = (value) }
 /* 0 where it is absent or null: the description knows what that means. */
 #define OG_DIM_OR_NONE(type, member, key_) { .kind = OG_FIELD_DIM, .key = (key_), .at = OG_AT_(type, member, int64_t), .optional = true, .none = true }
+/* The value where it is absent, 0 where it is null. */
+#define OG_DIM_OR_NULL(type, member, key_, value) { .kind = OG_FIELD_DIM, .key = (key_), .at = OG_AT_(type, member, int64_t), .optional = true, \
+	.whole = (value), .none = true }
 /* One number or more, at most OG_LIST_MAX. */
 #define OG_DIMS_OR(type, member, key_, values) { .kind = OG_FIELD_DIMS, .key = (key_), .at = OG_AT_(type, member, og_dim_list), .optional = true, \
 	.text = (values) }
@@ -69,9 +72,6 @@ typedef struct og_field {
 #define OG_ID_NONE INT64_MIN
 #define OG_ID_OR_NONE(type, member, key_) { .kind = OG_FIELD_ID, .key = (key_), .at = OG_AT_(type, member, int64_t), .optional = true, .none = true, \
 	.whole = OG_ID_NONE }
-/* A dim that may be null, which is 0; absent it is `value`. */
-#define OG_DIM_OR_NULL(type, member, key_, value) { .kind = OG_FIELD_DIM, .key = (key_), .at = OG_AT_(type, member, int64_t), .optional = true, \
-	.none = true, .whole = (value) }
 /* A number for a square, or [height, width]. */
 #define OG_SIZE_OR(type, member, key_, value) { .kind = OG_FIELD_SIZE, .key = (key_), .at = OG_AT_(type, member, og_size), .optional = true, .whole = (value) }
 #define OG_LAYERS(type, member, key_) { .kind = OG_FIELD_DIM, .key = (key_), .at = OG_AT_(type, member, int64_t), .max = OG_LAYERS_MAX }

@@ -400,7 +400,7 @@ og_status og_inputs_make(const og_port *ports, size_t n, const og_binding *b, si
                          og_arena *arena, og_array **out, og_error *err)
 {
 	og_array *arrays = og_arena_array(arena, n + 1, sizeof(*arrays));
-	static const og_input_facts none = { .pad_token_id = -1, .end_token_id = -1 };
+	const og_input_facts none = OG_INPUT_FACTS_NONE;
 	int64_t past = past_of(ports, n, b, nb);
 	char name[128];
 

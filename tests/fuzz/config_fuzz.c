@@ -10,6 +10,7 @@
 
 #define SIZE 4          /* the dims of the small config */
 #define LAYERS 2        /* its layers */
+#define HEADS 2         /* its heads, each of two elements: some turn them in pairs */
 #define DESCRIBED_MAX 6 /* layers that a config may have for its description to be worth the time */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -69,7 +70,7 @@ static og_json *small_config(const og_arch *arch)
 	must(doc);
 	og_json_set_str(doc, "model_type", arch->model_type);
 	for (const og_field *f = arch->fields; f->kind != OG_FIELD_END; f++) {
-		int v = f->max == OG_LAYERS_MAX ? LAYERS : SIZE;
+		int v = f->max == OG_LAYERS_MAX ? LAYERS : strstr(f->key, "heads") ? HEADS : SIZE;
 		if (f->kind == OG_FIELD_DIM && (!f->optional || f->whole > v) && !cannot_be_small(f))
 			set_size(doc, f->key, v);
 		if (f->kind == OG_FIELD_DIMS) {

@@ -56,7 +56,26 @@ static void test_wav2vec2__rules_between_keys(void **state)
 	expect_refusal("Wav2Vec2ForSequenceClassification", CONVS ", \"add_adapter\": true", ONNXGATE_UNSUPPORTED, "add_adapter true");
 	expect_refusal("Wav2Vec2ForAudioFrameClassification", CONVS ", \"add_adapter\": true", ONNXGATE_UNSUPPORTED, "add_adapter true");
 	expect_refusal("Wav2Vec2ForCTC", CONVS ", \"add_adapter\": true, \"output_hidden_size\": 1099511627776", ONNXGATE_UNSUPPORTED, "output_hidden_size");
+	expect_refusal("Wav2Vec2ForCTC", CONVS ", \"vocab_size\": null", ONNXGATE_UNSUPPORTED, "vocab_size null");
+	expect_refusal("HubertForCTC", CONVS ", \"add_adapter\": true", ONNXGATE_UNSUPPORTED, "add_adapter");
 	expect_refusal("HubertForXVector", CONVS, ONNXGATE_UNSUPPORTED, "HubertForXVector");
+}
+
+/* Keys of published configs that no class has, and no words where no head is of words. */
+static void test_wav2vec2__keys_that_change_nothing(void **state)
+{
+	static const char *const rows[][2] = {
+		{ "Wav2Vec2Model", CONVS ", \"vocab_size\": null, \"freeze_feat_extract_train\": true, \"mask_channel_other\": 0.0" },
+		{ "HubertModel", CONVS ", \"vocab_size\": null, \"add_adapter\": false, \"feat_extract_dropout\": 0.0" },
+	};
+	(void)state;
+	for (size_t i = 0; i < OG_COUNT(rows); i++) {
+		described d;
+		if (describe(&d, rows[i][0], rows[i][1], NULL) != OG_OK)
+			fail_msg("%s: %s", rows[i][1], d.err.message);
+		assert_int_equal(d.plan->nunknown_keys, 0);
+		og_arena_free(d.arena);
+	}
 }
 
 static const og_node *node_at(const og_model *m, const char *op, size_t which)
@@ -201,6 +220,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_wav2vec2__rules_between_keys),
+		cmocka_unit_test(test_wav2vec2__keys_that_change_nothing),
 		cmocka_unit_test(test_wav2vec2__frames_are_spelled_layer_by_layer),
 		cmocka_unit_test(test_wav2vec2__as_many_positions_as_frames),
 		cmocka_unit_test(test_wav2vec2__a_bias_before_the_norm_over_time_is_accounted_for),
