@@ -274,7 +274,7 @@ typedef struct onnxgate_request {
 	const char *file;          /* verify: default "model.onnx" */
 	const char *type;          /* expected model_type; NULL: as the config says */
 	const char *task;          /* NULL: chosen from the config */
-	const char *dtype;         /* NULL: "fp32" */
+	const char *dtype;         /* "fp32", "fp16"; NULL: "fp32" */
 	int opset;                 /* 0: 18 */
 	const char *output;        /* folder; convert: required */
 	const char *layout;        /* "optimum" (default) or "transformersjs" */
@@ -288,10 +288,11 @@ typedef struct onnxgate_request {
 	bool plain;              /* of a sentence-transformers model only the transformer: last_hidden_state */
 	bool split;              /* of a model of texts and images a file each */
 	bool with_mask;          /* of a model of sound: attention_mask is an input, too */
+	bool fp16_io;            /* with dtype "fp16": inputs and outputs are float16, too */
 } onnxgate_request;
 
 #define ONNXGATE_REQUEST_INIT { sizeof(onnxgate_request), NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL, ONNXGATE_VALIDATE_DEFAULT, false, \
-	false, false, false, false, false, false }
+	false, false, false, false, false, false, false }
 
 /* Each returns its status also in (*out)->error; *out is NULL only when there was no memory for it. */
 ONNXGATE_API onnxgate_status onnxgate_verify(onnxgate *g, const onnxgate_request *q, onnxgate_result **out);

@@ -15,6 +15,7 @@
 #include "check/runtime_int.h"
 
 #include "base/buf.h"
+#include "onnx/reader.h"
 
 #include <math.h>
 
@@ -323,6 +324,25 @@ static og_status run_steps(og_trial *t, og_error *err)
 	return t->rows->nomem ? og_fail_nomem(err) : OG_OK;
 }
 
+/* The coarsest of what its outputs and its weights are made of: a file may give float32 and compute in half precision. */
+static og_status find_coarsest(const og_trial *t, const char *onnx_path, og_dtype *out, og_error *err)
+{
+	og_onnx_model *m = NULL;
+	bool half = false, brain = false;
+
+	OG_TRY(og_onnx_read_file(onnx_path, t->ctx, t->arena, &m, err));
+	for (size_t i = 0; m->graph && i < m->graph->ninitializers; i++) {
+		half = half || m->graph->initializers[i].dtype == OG_F16;
+		brain = brain || m->graph->initializers[i].dtype == OG_BF16;
+	}
+	for (size_t i = 0; i < t->nout; i++) {
+		half = half || t->out[i].dtype == OG_F16;
+		brain = brain || t->out[i].dtype == OG_BF16;
+	}
+	*out = brain ? OG_BF16 : half ? OG_F16 : OG_F32;
+	return OG_OK;
+}
+
 og_status og_check_runtime(const char *onnx_path, og_runtime *runtime, const char *why_none, const og_input_facts *facts,
                            const og_context *ctx, og_checks *out, og_error *err)
 {
@@ -330,6 +350,7 @@ og_status og_check_runtime(const char *onnx_path, og_runtime *runtime, const cha
 	og_auto(og_arena) *arena = og_arena_new();
 	og_trial t = { .facts = facts, .ctx = ctx, .rows = out, .arena = arena };
 	og_error e = { 0 };
+	og_dtype coarsest;
 	og_status st;
 
 	if (!arena)
@@ -347,7 +368,8 @@ og_status og_check_runtime(const char *onnx_path, og_runtime *runtime, const cha
 	t.session = session;
 	t.nin = og_session_inputs(session, &t.in);
 	t.nout = og_session_outputs(session, &t.out);
-	t.limit = og_difference_limit(t.out, t.nout);
+	OG_TRY(find_coarsest(&t, onnx_path, &coarsest, err));
+	t.limit = og_difference_limit(coarsest);
 	og_check_add(out, row_names[0], ONNXGATE_VALIDATE_RUNTIME, ONNXGATE_CHECK_PASS, og_session_load_ms(session), (double)NAN,
 	             "%s loads it in %.0f ms: %zu inputs, %zu outputs", og_runtime_version(runtime), og_session_load_ms(session), t.nin, t.nout);
 	return run_steps(&t, err);

@@ -49,8 +49,8 @@ typedef struct og_difference { /* of one output, over everything compared */
 og_status og_compare(const og_array *whole, const og_array *part, const int64_t *offset, og_difference *d, og_error *err) OG_MUST;
 /* largest / scale of the worst of n outputs; infinite when a difference has no scale. */
 double og_difference_worst(const og_difference *d, size_t n, size_t *which);
-/* How far two right evaluations of the same outputs may differ. */
-double og_difference_limit(const og_port *out, size_t n);
+/* How far two right evaluations may differ, by the coarsest floating-point type that the file computes in. */
+double og_difference_limit(og_dtype coarsest);
 /* Inputs of this shape. */
 og_status og_trial_inputs(const og_trial *t, const og_run_shape *shape, const int64_t *pad, og_arena *arena, og_array **in, og_error *err) OG_MUST;
 /* A row named name that passes where the worst of the differences is within the limit. */

@@ -14,6 +14,7 @@ static const opt_row options[] = {
 	{ "output", 0, OPT_TEXT, OPT_AT(q.output), "DIR", "copy the answer's files into this folder, too" },
 	{ "plain", 0, OPT_FLAG, OPT_AT(q.plain), NULL, "of a sentence-transformers model only the transformer: last_hidden_state" },
 	{ "split", 0, OPT_FLAG, OPT_AT(q.split), NULL, "of a model of texts and images a file each: text_model.onnx, vision_model.onnx" },
+	{ "fp16-io", 0, OPT_FLAG, OPT_AT(q.fp16_io), NULL, "with --dtype fp16: inputs and outputs are float16, too" },
 	{ "with-mask", 0, OPT_FLAG, OPT_AT(q.with_mask), NULL, "of a model of sound: an input attention_mask, for clips of unequal length in a batch" },
 	{ "allow-unknown", 0, OPT_FLAG, OPT_AT(q.allow_unknown), NULL, "accept what could not be proved" },
 	{ "allow-unknown-keys", 0, OPT_FLAG, OPT_AT(q.allow_unknown_keys), NULL, "accept keys of config.json that are not understood" },

@@ -16,6 +16,7 @@ typedef struct og_convert_options {
 	bool allow_unexpected;
 	bool plain; /* of a sentence-transformers model the transformer alone */
 	const char *variant; /* "split", "with-mask": other files than the class's own; NULL: those */
+	bool half_io; /* with dtype fp16: inputs and outputs too */
 	const onnxgate_pair *provenance; /* metadata_props of the files: repo id, commit, source digests, licence; sorted by key */
 	size_t nprovenance;
 } og_convert_options;
@@ -25,6 +26,7 @@ typedef struct og_plan {
 	const char *model_type, *architecture; /* config's model_type; the class name, e.g. "BertForMaskedLM" */
 	const char *task, *task_reason, *dtype, *layout;
 	const char *variant; /* as asked; NULL: none */
+	bool half_io;
 	int opset, revision;          /* revision: the architecture's, part of the cache key */
 	const char *main_file;        /* "model.onnx", "onnx/model.onnx"; NULL: the task has several */
 	og_input_facts facts;         /* for made-up inputs */

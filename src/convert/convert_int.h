@@ -23,6 +23,7 @@ typedef struct og_plan_inner {
 og_status og_config_open(const char *dir, og_json **doc, og_error *err) OG_MUST;
 og_status og_class_of(const og_json *config, const char **out, og_error *err) OG_MUST; /* borrowed; NULL: none is named */
 const og_arch *og_arch_of_class(const char *class_name); /* NULL: none has it, or several */
+const char *og_plan_path(const og_plan *p, const og_file *f, og_arena *arena); /* of a file, below the output folder; NULL: no memory */
 og_status og_plan_note(og_plan *p, og_arena *arena, const char *note, og_error *err) OG_MUST;
 
 /* The architecture, into the plan, with a note when config.json does not name it. c may be NULL: no tensors can be asked. */

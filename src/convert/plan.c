@@ -14,9 +14,13 @@ static og_status check_options(const og_convert_options *o, og_plan *p, og_error
 	p->layout = o->layout ? o->layout : "optimum";
 	p->opset = o->opset ? o->opset : OG_OPSET_DEFAULT;
 	const char *external = o->external_data ? o->external_data : "auto";
-	if (!og_streq(p->dtype, "fp32") && !og_streq(p->dtype, "float32"))
-		return og_fail(err, ONNXGATE_UNSUPPORTED, "dtype %.40s is not done; fp32 is", p->dtype);
-	p->dtype = "fp32";
+	bool half = og_streq(p->dtype, "fp16") || og_streq(p->dtype, "float16");
+	if (!half && !og_streq(p->dtype, "fp32") && !og_streq(p->dtype, "float32"))
+		return og_fail(err, ONNXGATE_UNSUPPORTED, "dtype %.40s is not done; fp32 and fp16 are", p->dtype);
+	if (o->half_io && !half)
+		return og_fail(err, ONNXGATE_INVALID, "fp16-io: expected dtype fp16 beside it, found %.40s", p->dtype);
+	p->dtype = half ? "fp16" : "fp32";
+	p->half_io = o->half_io;
 	if (!og_streq(p->layout, "optimum") && !og_streq(p->layout, "transformersjs"))
 		return og_fail(err, ONNXGATE_INVALID, "layout: expected optimum or transformersjs, found %.40s", p->layout);
 	if (!og_streq(external, "auto") && !og_streq(external, "always") && !og_streq(external, "never"))
@@ -24,6 +28,15 @@ static og_status check_options(const og_convert_options *o, og_plan *p, og_error
 	if (p->opset < OG_OPSET_MIN || p->opset > OG_OPSET_MAX)
 		return og_fail(err, ONNXGATE_UNSUPPORTED, "opset: expected %d to %d, found %d", OG_OPSET_MIN, OG_OPSET_MAX, p->opset);
 	return OG_OK;
+}
+
+/* transformers.js keeps models in a folder, and tells a dtype from the file's name. */
+const char *og_plan_path(const og_plan *p, const og_file *f, og_arena *arena)
+{
+	if (!og_streq(p->layout, "transformersjs"))
+		return og_arena_strdup(arena, f->name);
+	const char *dot = strrchr(f->name, '.');
+	return og_arena_printf(arena, "onnx/%.*s%s%s", (int)(dot - f->name), f->name, og_streq(p->dtype, "fp16") ? "_fp16" : "", dot);
 }
 
 /* The class's own files, or the others that were asked for. */
@@ -92,7 +105,7 @@ og_status og_plan_make(const og_json *doc, bool sentence_transformers, const og_
 	p->variant = o->variant;
 	OG_TRY(choose_files(o->variant, p->model_type, in, err));
 	const og_file *f = in->files;
-	p->main_file = f[1].name ? NULL : og_arena_printf(arena, "%s%s", og_streq(p->layout, "transformersjs") ? "onnx/" : "", f[0].name);
+	p->main_file = f[1].name ? NULL : og_plan_path(p, f, arena);
 	if (!f[1].name && !p->main_file)
 		return og_fail_nomem(err);
 	p->facts = og_config_facts(doc);

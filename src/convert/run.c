@@ -38,6 +38,8 @@ og_status og_describe_files(const og_plan *p, og_ledger *ledger, og_arena *arena
 			f->describe(b, in->config, in->arch->family);
 		OG_TRY(og_build_finish(b, &m, err));
 		OG_TRY(og_lower_opset(m, p->opset, err));
+		if (og_streq(p->dtype, "fp16"))
+			OG_TRY(og_lower_fp16(m, p->half_io, err));
 		if (!og_arena_grow(arena, models, &cap, *n + 1, sizeof(**models)))
 			return og_fail_nomem(err);
 		(*models)[(*n)++] = m;
@@ -71,25 +73,21 @@ static og_external external_of(const char *s)
 	return og_streq(s, "always") ? OG_EXTERNAL_ALWAYS : og_streq(s, "never") ? OG_EXTERNAL_NEVER : OG_EXTERNAL_AUTO;
 }
 
-static const char *folder_prefix(const og_plan *p)
-{
-	return og_streq(p->layout, "transformersjs") ? "onnx/" : "";
-}
-
 static og_status emit_one(run *r, og_model *m, const og_file *f)
 {
 	og_emitted made[2];
 	size_t n = 0;
 	og_emit_options o = { external_of(r->o->external_data), r->o->digest };
-	og_autofree char *dir = og_path_join(r->out_dir, folder_prefix(r->plan));
+	const char *below = og_plan_path(r->plan, f, r->arena);
+	og_autofree char *path = below ? og_path_join(r->out_dir, below) : NULL, *dir = path ? og_path_dir(path) : NULL;
 	if (!dir)
 		return og_fail_nomem(r->err);
 	OG_TRY(og_mkdirs(dir, r->err));
 	m->metadata = r->o->provenance;
 	m->nmetadata = r->o->nprovenance;
-	OG_TRY(og_emit(m, dir, f->name, &o, r->ctx, made, &n, r->err));
+	OG_TRY(og_emit(m, dir, og_path_base(below), &o, r->ctx, made, &n, r->err));
 	for (size_t i = n; i-- > 0;) { /* the model before its data */
-		const char *name = og_arena_printf(r->arena, "%s%s", folder_prefix(r->plan), made[i].name);
+		const char *name = og_arena_printf(r->arena, "%.*s%s", (int)(og_path_base(below) - below), below, made[i].name);
 		OG_TRY(name ? add_file(r, name, i == n - 1 ? f->role : "data", made[i].size, made[i].sha256) : og_fail_nomem(r->err));
 	}
 	return OG_OK;
@@ -125,7 +123,8 @@ static og_status read_back(run *r, og_model *const *models, size_t n)
 	const char *first = NULL;
 	const og_plan_inner *in = r->plan->inner;
 	for (size_t i = 0; i < n; i++) {
-		og_autofree char *path = og_path_join3(r->out_dir, folder_prefix(r->plan), in->files[i].name);
+		const char *below = og_plan_path(r->plan, &in->files[i], r->arena);
+		og_autofree char *path = below ? og_path_join(r->out_dir, below) : NULL;
 		OG_TRY(path ? og_read_back(models[i], path, r->ctx, &positions, &mismatches, &first, r->arena, r->err) : og_fail_nomem(r->err));
 	}
 	unsigned long long all = positions, wrong = mismatches;

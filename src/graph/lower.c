@@ -232,15 +232,16 @@ static og_status halve_constant(og_model *m, og_init *c, og_error *err)
 	return OG_OK;
 }
 
-/* An output keeps its name and float32: the value that had the name gets another, and a Cast gives the output. */
-static og_status restore_output(pass *p, og_val *output)
+/* An output keeps its name and has this precision: where it is in the other, the value that had the name gets another, and a Cast gives
+ * the output. */
+static og_status give_output(pass *p, og_val *output, og_dtype want)
 {
 	og_value inner = *og_model_value(p->m, *output);
-	if (inner.dtype != OG_F16)
+	if (inner.dtype == want || !og_dtype_is_float(inner.dtype))
 		return OG_OK;
-	og_attr to = { .name = "to", .kind = OG_ATTR_INT, .i = OG_F32 };
-	og_val out = emit(p, inner.name, "Cast", output, 1, &to, 1, *output, OG_F32);
-	const char *hidden = og_arena_printf(p->m->arena, "%s/float16", inner.name);
+	og_attr to = { .name = "to", .kind = OG_ATTR_INT, .i = want };
+	og_val out = emit(p, inner.name, "Cast", output, 1, &to, 1, *output, want);
+	const char *hidden = og_arena_printf(p->m->arena, "%s/%s", inner.name, inner.dtype == OG_F16 ? "float16" : "float32");
 	if (!out.id || !hidden)
 		return og_fail_nomem(p->err);
 	og_model_value(p->m, out)->name = inner.name;
@@ -249,8 +250,20 @@ static og_status restore_output(pass *p, og_val *output)
 	return OG_OK;
 }
 
-og_status og_lower_fp16(og_model *m, og_error *err)
+/* Before anything reads them: what reads one in float32 has a Cast then. */
+static void halve_inputs(og_model *m)
 {
+	for (size_t i = 0; i < m->main->ninputs; i++) {
+		og_value *v = og_model_value(m, m->main->inputs[i]);
+		if (v->dtype == OG_F32)
+			v->dtype = OG_F16;
+	}
+}
+
+og_status og_lower_fp16(og_model *m, bool io, og_error *err)
+{
+	if (io)
+		halve_inputs(m);
 	for (size_t i = 0; i < m->ninits; i++) {
 		og_init *c = m->inits[i];
 		if (c->dtype != OG_F32)
@@ -264,6 +277,6 @@ og_status og_lower_fp16(og_model *m, og_error *err)
 	OG_TRY(rebuild(&p, m->main, rewrite_half));
 	p.g = m->main;
 	for (size_t i = 0; i < m->main->noutputs; i++)
-		OG_TRY(restore_output(&p, &m->main->outputs[i]));
+		OG_TRY(give_output(&p, &m->main->outputs[i], io ? OG_F16 : OG_F32));
 	return og_model_order_inits(m, err);
 }

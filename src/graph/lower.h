@@ -13,8 +13,8 @@
 /* Sets opset and IR version and rewrites what that opset lacks. UNSUPPORTED outside MIN … MAX. */
 og_status og_lower_opset(og_model *m, int opset, og_error *err) OG_MUST;
 
-/* Computes in half precision: float weights and constants become float16 (constants clamped to its range), inputs
- * and outputs stay float32 behind a Cast, layer norms compute in float32. */
-og_status og_lower_fp16(og_model *m, og_error *err) OG_MUST;
+/* Computes in half precision: float weights and constants become float16 (constants clamped to its range), norms compute in float32.
+ * Inputs and outputs stay float32 behind a Cast; with io they are float16, too. */
+og_status og_lower_fp16(og_model *m, bool io, og_error *err) OG_MUST;
 
 #endif

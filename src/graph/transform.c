@@ -103,6 +103,19 @@ static bool ensure(void *ptr_to_buffer, size_t *cap, size_t need)
 	return *p != NULL;
 }
 
+#define HALF_MAX 65504.0f /* of finite float16 */
+
+/* A finite number that the written type has no finite one for: where; n when there is none. */
+static size_t beyond(og_dtype to, const float *real, size_t n)
+{
+	if (to != OG_F16)
+		return n;
+	for (size_t i = 0; i < n; i++)
+		if (fabsf(real[i]) >= HALF_MAX + 16 && !isinf(real[i])) /* half way to the next step it is rounded up */
+			return i;
+	return n;
+}
+
 /* The float32 numbers in the written type. */
 static void narrow(og_dtype to, const float *real, size_t n, uint8_t *into)
 {
@@ -136,6 +149,10 @@ static const uint8_t *convert(const og_init *c, og_dtype from, const uint8_t *ra
 	if (c->affine)
 		for (size_t i = 0; i < n; i++)
 			real[i] = real[i] * c->scale + c->add;
+	size_t far = beyond(c->dtype, real, n);
+	if (far < n)
+		return og_fail(err, ONNXGATE_UNSUPPORTED, "%s: %g has no place in %s, expected at most %g", c->name, (double)real[far], og_dtype_name(c->dtype),
+			(double)HALF_MAX), NULL;
 	narrow(c->dtype, real, n, into);
 	return into;
 }

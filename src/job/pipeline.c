@@ -81,6 +81,7 @@ og_status og_run_begin(og_run *run, onnxgate *g, const onnxgate_request *q, og_r
 		                                 .digest = !og_streq(q->digest, "none"),
 		                                 .allow_unexpected = q->allow_unexpected,
 		                                 .plain = q->plain,
+		                                 .half_io = q->fp16_io,
 		                                 .variant = q->split ? "split" : q->with_mask ? "with-mask" : NULL };
 	og_checks_init(&run->checks, arena);
 	return OG_OK;

@@ -3,7 +3,8 @@
 same inputs. A script describes its kind of model as a class below Kind, with a table of families, and gives one instance to main().
 
 The error of an output is max |ours − reference| / max |reference| over all the runs of a checkpoint; the reference is transformers in
-float64. The limit is 1e-5, or twice the error of transformers in float32 where that is larger (it is shown beside ours).
+float64. The limit is 1e-5, or twice the error of transformers in float32 where that is larger (it is shown beside ours). A file in float16 is
+held to twice the error of transformers in float16.
 A fixed share of cases has fixed seeds; the rest is drawn from --seed, which is printed."""
 
 import json
@@ -116,6 +117,14 @@ class Kind:
             "family": family, "name": name, "task": task, "config": self.config_of(family, config or {}), "seed": seed, **FORMS, **self.forms, **form,
         }  # fmt: skip
 
+    def half_cases(self, family):
+        """Each task as it comes, in half precision, with inputs and outputs in float32 and without."""
+        for c in self.fixed_cases(family):
+            if c["name"].split(",")[0] == c["task"]:
+                for more in ((), ("--fp16-io",)):
+                    name = c["name"].replace(c["task"], " ".join(("fp16", *more)))
+                    yield {**c, "name": name, "seed": c["seed"] + 50000, "options": (*c["options"], "--dtype", "fp16", *more)}
+
     def random_cases(self, family, seed, count):
         rng = np.random.default_rng([seed, list(self.families).index(family)])
 
@@ -177,14 +186,14 @@ class Kind:
     def compare(self, c, folder, converted):
         """The largest error over all runs, ours and that of transformers in float32, and the figures beside them."""
         cls, outputs = getattr(transformers, self.reference_class(c)), self.outputs(c)
-        exact, single = (load_reference(cls, folder, dtype) for dtype in (torch.float64, torch.float32))
+        exact, single = (load_reference(cls, folder, dtype) for dtype in (torch.float64, torch.float16 if "fp16" in c["options"] else torch.float32))
         path = os.path.join(converted, "model.onnx")
         self.judge_weights(c, path, exact)
         s = session(path)
         self.judge_ports(c, s)
         worst, focus, runs = Worst(outputs), 0.0, 0
         for inputs in self.inputs(c, np.random.default_rng(c["seed"])):
-            found = s.run(outputs, inputs)
+            found = s.run(outputs, in_half(inputs) if "--fp16-io" in c["options"] else inputs)
             judge_dims(s, inputs, found)
             valid = [self.valid(c, name, inputs) for name in outputs]
             worst.add(found, self.reference(single, inputs, outputs), self.reference(exact, inputs, outputs), valid)
@@ -203,9 +212,10 @@ class Kind:
             f = self.compare(c, folder, converted)
         except Exception as e:
             return False, f"{title}: {type(e).__name__}: {e} (seed {c['seed']}, {c['config']})", None
-        detail = f"error {f['ours']:.1e} (transformers fp32 {f['theirs']:.1e}), {f['runs']} {self.runs}, attention {f['focus']:.1f} × uniform"
+        other = "fp16" if "fp16" in c["options"] else "fp32"
+        detail = f"error {f['ours']:.1e} (transformers {other} {f['theirs']:.1e}), {f['runs']} {self.runs}, attention {f['focus']:.1f} × uniform"
         seed = f", seed {c['seed']}, {json.dumps(c['config'])}" if f["share"] > 1 or c["name"].startswith("random") else ""
-        return f["share"] <= 1, f"{title}: {detail}{seed}", (f["ours"], f["theirs"], title)
+        return f["share"] <= 1, f"{title}: {detail}{seed}", (f["ours"], f["theirs"], title) if other == "fp32" else None
 
     # ---- what must not be converted
 
@@ -225,6 +235,10 @@ class Kind:
             left = os.path.exists(os.path.join(out, "model.onnx"))
             lines = [line for line in stderr.strip().split("\n") if line]
             run.check(code in wanted and not left, f"{family}: refused: {name}: exit code {code} (expected {wanted}): {lines[0] if lines else ''}")
+
+
+def in_half(inputs):
+    return {k: v.astype(np.float16) if v.dtype == np.float32 else v for k, v in inputs.items()}
 
 
 def judge_dims(s, inputs, found):
@@ -265,7 +279,7 @@ def main(kind, description, *more):
     count = run.args.random
     print(f"seed {run.seed}: of {count * len(kind.families)} random configurations, {count} of each family (--seed {run.seed} repeats them)")
     figures = []
-    cases = [c for family in kind.families for c in (*kind.fixed_cases(family), *kind.random_cases(family, run.seed, run.args.random))]
+    cases = [c for family in kind.families for c in (*kind.fixed_cases(family), *kind.half_cases(family), *kind.random_cases(family, run.seed, run.args.random))]
     run_cases(run, [c for c in cases if run.wants(title_of(c))], figures)
     for name, function in more:
         if run.wants(name):

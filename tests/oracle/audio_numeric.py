@@ -256,7 +256,7 @@ class Audio(Kind):
         assert any(i.name.endswith("pos_conv_embed.conv.weight") for i in onnx.load(path).graph.initializer), "the folded weight has another name"
 
     def ports(self, c):
-        names = ("input_values", *(("attention_mask",) if c["options"] == MASK else ()))
+        names = ("input_values", *(("attention_mask",) if "--with-mask" in c["options"] else ()))
         return [(name, ["batch_size", "sequence_length"]) for name in names]
 
     def reference(self, model, inputs, outputs):
@@ -284,7 +284,7 @@ class Audio(Kind):
         return model(inputs["input_values"], output_attentions=True).attentions
 
     def inputs(self, c, rng):
-        least, masked = least_of(c), c["options"] == MASK
+        least, masked = least_of(c), "--with-mask" in c["options"]
         step = int(np.prod(c["config"]["conv_stride"]))
         for batch, samples in ((2, least), (1, least + 1), (2, least + step - 1), (3, least + step), (3, least + 7 * step + 3), (1, least + 5 * step)):
             lengths = [samples, *(int(n) for n in rng.integers(least, samples + 1, batch - 1))]

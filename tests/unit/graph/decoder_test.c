@@ -95,7 +95,7 @@ static void write_model(toy_build *t, variant form, bool half, const char *name)
 	og_model *m = toy_finish(t);
 	og_status s = og_lower_opset(m, 18, &err);
 	if (s == OG_OK && half)
-		s = og_lower_fp16(m, &err);
+		s = og_lower_fp16(m, false, &err);
 	if (s == OG_OK)
 		s = og_emit(m, scratch_dir, name, &(og_emit_options){ OG_EXTERNAL_NEVER, false }, NULL, out, &n, &err);
 	if (s != OG_OK)

@@ -125,7 +125,7 @@ static void test_lower__constants_are_shared_only_when_equal(void **state)
 	assert_int_equal(m->ninits, 3);
 	for (size_t i = 1; i < m->ninits; i++)
 		assert_string_not_equal(m->inits[i - 1]->name, m->inits[i]->name);
-	assert_int_equal(og_lower_fp16(m, NULL), OG_OK);
+	assert_int_equal(og_lower_fp16(m, false, NULL), OG_OK);
 	og_val again = og_model_constant(m, OG_F32, 0, NULL, &(float){ 1 });
 	assert_int_not_equal(again.id, one.id);
 	assert_int_equal(og_model_value(m, again)->dtype, OG_F32);
@@ -144,7 +144,7 @@ static void test_lower__half_precision_keeps_what_needs_more(void **state)
 	og_output(t.b, "z", z);
 	og_model *m = toy_finish(&t);
 	assert_int_equal(og_lower_opset(m, 18, NULL), OG_OK);
-	assert_int_equal(og_lower_fp16(m, NULL), OG_OK);
+	assert_int_equal(og_lower_fp16(m, false, NULL), OG_OK);
 	assert_int_equal(og_model_value(m, y)->dtype, OG_F32);
 	assert_int_equal(og_model_value(m, z)->dtype, OG_F16);
 	memcpy(&lowest, og_model_value(m, low)->init->data, sizeof(lowest));

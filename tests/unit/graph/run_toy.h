@@ -36,7 +36,7 @@ static inline og_array *toy_run(toy_build *t, int opset, bool half, const og_arr
 	if (!toy_run_runtime)
 		toy_run_runtime = toy_runtime(0);
 	if (s == OG_OK && half)
-		s = og_lower_fp16(m, &err);
+		s = og_lower_fp16(m, false, &err);
 	if (s == OG_OK)
 		s = og_emit(m, scratch_dir, "model.onnx", &(og_emit_options){ OG_EXTERNAL_NEVER, false }, NULL, made, &n, &err);
 	if (s != OG_OK)

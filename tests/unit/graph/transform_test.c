@@ -125,6 +125,17 @@ static bool is_written(og_dtype t, const uint8_t *p, float want)
 	return t == OG_F32 ? f == want || (isnan(f) && isnan(want)) : got == h || isnan(want);
 }
 
+/* A finite number that float16 has no finite one for. */
+static bool has_no_place(const random_init *x, const uint8_t *bytes, uint64_t n)
+{
+	for (uint64_t e = 0; e < n && x->c.dtype == OG_F16; e++) {
+		float f = expected(x, bytes, e);
+		if (!isinf(f) && !isnan(f) && (og_f32_to_f16(f) & 0x7c00) == 0x7c00)
+			return true;
+	}
+	return false;
+}
+
 static void check_fill(const random_init *x, const uint8_t *bytes, uint64_t piece_bytes)
 {
 	uint64_t n = 1, w = og_dtype_bits(x->c.dtype) / 8;
@@ -135,17 +146,20 @@ static void check_fill(const random_init *x, const uint8_t *bytes, uint64_t piec
 	og_error err = { 0 };
 	uint64_t step = og_init_piece(&x->c, piece_bytes);
 	assert_true(step > 0);
-	for (uint64_t k = 0; k < n; k += step)
-		if (og_init_fill(&x->c, k, n - k < step ? n : k + step, out + k * w, &s, &err) != OG_OK)
-			fail_msg("%s", err.message);
+	bool refused = has_no_place(x, bytes, n);
+	og_status st = OG_OK;
+	for (uint64_t k = 0; k < n && st == OG_OK; k += step)
+		st = og_init_fill(&x->c, k, n - k < step ? n : k + step, out + k * w, &s, &err);
+	if (st != (refused ? ONNXGATE_UNSUPPORTED : OG_OK) || (refused && !strstr(err.message, "has no place in float16")))
+		fail_msg("%d: %s", st, err.message);
 	og_scratch_done(&s);
-	for (uint64_t e = 0; e < n; e++)
+	for (uint64_t e = 0; e < n && !refused; e++)
 		if (!is_written(x->c.dtype, out + e * w, expected(x, bytes, e)))
 			fail_msg("element %llu of %llu of %zu parts of %s%s%s differs", (unsigned long long)e, (unsigned long long)n, x->c.nparts,
 				og_dtype_name(x->tensors[0].dtype), x->c.transpose ? ", transposed" : "", x->c.affine ? ", scaled" : "");
 	const og_tensor *t;
 	uint64_t at;
-	if (og_init_is_copy(&x->c, &t, &at)) /* then the bytes there are the bytes written */
+	if (!refused && og_init_is_copy(&x->c, &t, &at)) /* then the bytes there are the bytes written */
 		assert_memory_equal(bytes + at, out, n * w);
 	free(out);
 }
