@@ -20,7 +20,8 @@ static og_status make_key(og_run *run, char out[65], og_error *err)
 	/* An asked type can decide how a config without a model_type is read. */
 	const char *options = og_arena_printf(run->arena, "external_data=%s;provenance=1;allow_unexpected=%d%s%s%s%s%s%s", external,
 	                                      run->q->allow_unexpected, run->q->type ? ";type=" : "", run->q->type ? run->q->type : "",
-	                                      p->nmodules ? ";sentence=1" : "", p->variant ? ";variant=" : "", p->variant ? p->variant : "", p->half_io ? ";fp16_io=1" : "");
+	                                      p->nmodules ? ";sentence=1" : "", p->variant ? ";variant=" : "", p->variant ? p->variant : "",
+	                                      p->half_io ? ";fp16_io=1" : "");
 	if (!options)
 		return og_fail_nomem(err);
 	og_cache_key_facts f = { .repo_id = run->origin->id,

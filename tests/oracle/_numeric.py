@@ -279,7 +279,9 @@ def main(kind, description, *more):
     count = run.args.random
     print(f"seed {run.seed}: of {count * len(kind.families)} random configurations, {count} of each family (--seed {run.seed} repeats them)")
     figures = []
-    cases = [c for family in kind.families for c in (*kind.fixed_cases(family), *kind.half_cases(family), *kind.random_cases(family, run.seed, run.args.random))]
+    cases = []
+    for family in kind.families:
+        cases += [*kind.fixed_cases(family), *kind.half_cases(family), *kind.random_cases(family, run.seed, run.args.random)]
     run_cases(run, [c for c in cases if run.wants(title_of(c))], figures)
     for name, function in more:
         if run.wants(name):
