@@ -137,6 +137,17 @@ static const char *length_of(const bencher *b)
 	return images ? NULL : "tokens";
 }
 
+/* Fewer samples than make a frame are no input: the runtime would say so by the name of a node. */
+static og_status check_samples(const bencher *b, const int64_t *lengths, size_t n, og_error *err)
+{
+	int64_t least = b->plan->facts ? b->plan->facts->sound.least : 0;
+
+	for (size_t i = 0; i < n && b->length_of && og_streq(b->length_of, "samples"); i++)
+		if (lengths[i] < least)
+			return og_fail(err, ONNXGATE_INVALID, "sequence length %lld, the model needs %lld samples or more", (long long)lengths[i], (long long)least);
+	return OG_OK;
+}
+
 og_status og_bench_run(og_runtime *runtime, const og_bench_plan *plan, const og_context *ctx, og_arena *arena, onnxgate_bench_row **rows, size_t *n,
                        og_error *err)
 {
@@ -161,6 +172,7 @@ og_status og_bench_run(og_runtime *runtime, const og_bench_plan *plan, const og_
 		return og_fail(err, ONNXGATE_INVALID, "%s: it takes images alone, no sequence length can be asked for", plan->path);
 	if (!b.length_of || og_streq(b.length_of, "samples"))
 		length = b.length_of ? SAMPLES : 0;
+	OG_TRY(check_samples(&b, lengths, nl, err));
 	b.dtype = plan->dtype ? plan->dtype : output_dtype(session);
 	for (size_t k = 0; k < nl; k++)
 		for (size_t i = 0; i < nb; i++, at++) {

@@ -126,9 +126,11 @@ static void test_bench__refuses_sizes_that_cannot_be(void **state)
 static void test_bench__names_what_is_varied(void **state)
 {
 	const int64_t lengths[] = { 8 };
+	const og_input_facts sound = { .sound = { 9, 4 } };
 	(void)state;
 	one_input("input_values", "batch_size,sequence_length");
 	expect_varied("samples", 16000);
+	expect_invalid((og_bench_plan){ .sequence_lengths = lengths, .nsequence_lengths = 1, .facts = &sound }, "sequence length 8, the model needs 9 samples");
 	one_input("pixel_values", "batch_size,3,4,6");
 	expect_varied(NULL, 0);
 	expect_invalid((og_bench_plan){ .sequence_lengths = lengths, .nsequence_lengths = 1 }, "it takes images alone");
