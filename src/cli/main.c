@@ -68,7 +68,7 @@ static int usage(const char *message, const char *hint)
 	return ONNXGATE_INVALID;
 }
 
-/* One word or two ("cache ls"); *used: how many. */
+/* One word or two ("cache ls"); *used: how many. The first of two is enough for --help: no two commands have it in common. */
 static const cli_command *find(int argc, char **argv, int *used)
 {
 	for (size_t i = 0; i < OG_COUNT(commands); i++) {
@@ -76,9 +76,10 @@ static const cli_command *find(int argc, char **argv, int *used)
 		size_t n = space ? (size_t)(space - name) : strlen(name);
 		if (strlen(argv[1]) != n || strncmp(argv[1], name, n))
 			continue;
-		if (space && (argc < 3 || strcmp(argv[2], space + 1)))
+		bool whole = !space || (argc > 2 && !strcmp(argv[2], space + 1));
+		if (!whole && (argc < 3 || (strcmp(argv[2], "--help") && strcmp(argv[2], "-h"))))
 			continue;
-		*used = space ? 2 : 1;
+		*used = space && whole ? 2 : 1;
 		return commands[i];
 	}
 	return NULL;

@@ -30,6 +30,10 @@ class Cli(Case):
                 self.assertIn(option, text)
             self.assertLessEqual(max(map(len, text.splitlines())), 130)
 
+    def test_help_of_the_first_word_of_two(self):
+        self.assertIn("Usage: onnxgate cache ls", self.good("cache", "--help").out)
+        self.assertIn("Usage: onnxgate db query", self.good("db", "-h").out)
+
     def test_usage_errors(self):
         self.bad(2, says="expected a command", hint=True)
         self.bad(2, "verfy", says="verfy", hint="onnxgate verify")
