@@ -50,7 +50,9 @@ static og_status choose_files(const char *variant, const char *model_type, og_pl
 		if (og_streq(v->name, variant))
 			return OG_OK;
 	}
-	return og_fail(err, ONNXGATE_UNSUPPORTED, "--%s: %s of %s has no such files", variant, in->head->class_name, model_type);
+	og_status s = og_fail(err, ONNXGATE_UNSUPPORTED, "--%s: %s of %s has no such files", variant, in->head->class_name, model_type);
+	og_error_hint(err, "without --%s it is converted to its own; onnxgate archs lists which classes have others", variant);
+	return s;
 }
 
 og_input_facts og_convert_facts(const og_json *doc)

@@ -104,7 +104,11 @@ static og_status choose_asked(const og_arch *arch, const char *class_name, const
 		return OG_OK;
 	}
 	og_status s = og_fail(err, ONNXGATE_UNSUPPORTED, "task %s needs head weights, but the checkpoint is of class %s", asked, class_name);
-	og_error_hint(err, "its own task is %s; %s needs no head", own ? own->task : "not known", OG_TASK_FEATURES);
+	const char *mine = own ? own->task : "not known";
+	if (arch->base_prefix)
+		og_error_hint(err, "its own task is %s; %s needs no head", mine, OG_TASK_FEATURES);
+	else
+		og_error_hint(err, "its own task is %s", mine);
 	return s;
 }
 
@@ -137,6 +141,10 @@ og_status og_choose_head(const og_arch *arch, const og_json *config, const char 
 		return s;
 	}
 	og_status s = og_fail(err, ONNXGATE_UNSUPPORTED, "config.json: architectures: class %.80s is not done for %s", name, arch->model_type);
-	og_error_hint(err, "--task %s converts the base model of any %s checkpoint", OG_TASK_FEATURES, arch->model_type);
+	if (arch->base_prefix)
+		og_error_hint(err, "--task %s converts the base model of any %s checkpoint", OG_TASK_FEATURES, arch->model_type);
+	else
+		og_error_hint(err, "onnxgate archs %s lists those that are; --task %s converts a checkpoint that holds the whole model", arch->model_type,
+			OG_TASK_FEATURES);
 	return s;
 }

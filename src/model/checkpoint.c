@@ -142,7 +142,7 @@ og_status og_weights_absent(const char *where, const char *const *names, size_t 
 	(void)og_fail(err, ONNXGATE_NOT_FOUND, "%s: no weights: looked for " LOOKED_FOR, where);
 	name = first_match((const char *const[]){ "*.onnx" }, 1, names, n);
 	if (name)
-		og_error_hint(err, "%s is a graph and no checkpoint: name the file itself", name);
+		og_error_hint(err, "%s is a graph and no checkpoint: onnxgate check and onnxgate inspect take the file itself", name);
 	return ONNXGATE_NOT_FOUND;
 }
 

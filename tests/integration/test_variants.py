@@ -90,7 +90,7 @@ class Variants(Case):
         bert, hubert = os.path.join(self.home, "bert"), golden(os.path.join(self.home, "hubert"), "hubert")
         models.bert(bert)
         out = os.path.join(self.home, "out")
-        self.bad(6, "convert", bert, "--output", out, "--split", says="--split: BertModel of bert has no such files")
+        self.bad(6, "convert", bert, "--output", out, "--split", says="--split: BertModel of bert has no such files", hint="onnxgate archs")
         self.bad(6, "convert", hubert, "--output", out, "--split", says="--split: HubertForCTC of hubert has no such files")
         self.bad(6, "convert", bert, "--output", out, "--with-mask", says="--with-mask: BertModel of bert has no such files")
         self.bad(2, "convert", hubert, "--output", out, "--with-mask", "--split", says="expected at most one")

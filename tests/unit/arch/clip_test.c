@@ -246,6 +246,28 @@ static void test_clip__what_cannot_be_is_refused_by_name(void **state)
 	}
 }
 
+/* A hint that leads to another refusal is none: half of a model has no base model, and a task's name may end as another's does. */
+static void test_clip__hints_name_what_can_be_done(void **state)
+{
+	static const struct {
+		const char *text, *task, *has, *lacks;
+	} rows[] = {
+		{ "{\"model_type\": \"clip\"}", "fill-mask", "feature-extraction, image-classification", "nothing" },
+		{ "{\"model_type\": \"clip\", \"architectures\": [\"CLIPForImageClassification\"]}", "zero-shot-image-classification",
+		  "its own task is image-classification", "feature-extraction" },
+		{ "{\"model_type\": \"siglip\", \"architectures\": [\"SiglipForImageClassification\"]}", NULL, "onnxgate archs siglip", "base model" },
+	};
+	(void)state;
+	for (size_t i = 0; i < OG_COUNT(rows); i++) {
+		og_auto(og_arena) *arena = og_arena_new();
+		described d;
+		og_error err = { 0 };
+		assert_int_equal(describe(rows[i].text, &(og_convert_options){ .task = rows[i].task }, arena, &d, &err), ONNXGATE_UNSUPPORTED);
+		if (!strstr(err.hint, rows[i].has) || strstr(err.hint, rows[i].lacks))
+			fail_msg("%s", err.hint);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -256,6 +278,7 @@ int main(void)
 		cmocka_unit_test(test_clip__a_classifier_takes_the_mean_of_the_patches),
 		cmocka_unit_test(test_clip__the_image_encoder_leaves_the_projection),
 		cmocka_unit_test(test_clip__what_cannot_be_is_refused_by_name),
+		cmocka_unit_test(test_clip__hints_name_what_can_be_done),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
