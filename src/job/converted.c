@@ -50,8 +50,8 @@ static og_status check_file(og_run *run, og_error *err)
 	if (!strncmp(base, made, n) && og_streq(made + n, ".onnx"))
 		return OG_OK;
 	og_fail(err, ONNXGATE_NOT_FOUND, "%s: not published, and the conversion of %s for %s writes %s", run->file, run->origin->id, p->task,
-	        p->main_file ? p->main_file : "several files of other names");
-	og_error_hint(err, "leave out --file");
+	        p->main_file ? p->main_file : "several files, which are taken together");
+	og_error_hint(err, "leave out --file%s", p->main_file ? "; onnxgate archs lists what is made on request" : ": the folder is the answer");
 	return ONNXGATE_NOT_FOUND;
 }
 
