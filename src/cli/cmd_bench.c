@@ -6,7 +6,7 @@
 static const opt_row options[] = {
 	{ "model-file", 0, OPT_TEXT, OPT_AT(q.file), "NAME", "the file that is wanted (default model.onnx)" },
 	{ "batch-sizes", 0, OPT_LIST, OPT_AT(batch_sizes), "N,N,...", "default 1,2,4,8", 1, 65536 },
-	{ "sequence-lengths", 0, OPT_LIST, OPT_AT(sequence_lengths), "N,N,...", "default 128; samples: 16000; images: none", 1, 1 << 20 },
+	{ "sequence-lengths", 0, OPT_LIST, OPT_AT(sequence_lengths), "N,N,...", "default 128, or the model's most; samples: 16000; images: none", 1, 1 << 20 },
 	{ "hardware", 0, OPT_CHOICE, OPT_AT(hardware), "cpu", "where it runs" },
 	{ "runs", 0, OPT_INT, OPT_AT(runs), "N", "measured runs of each row, at most 100000 (default 50)", 1, 100000 },
 	{ "warmup", 0, OPT_INT, OPT_AT(warmup), "N", "runs before them, at most 100000 (default 5)", 1, 100000 },
