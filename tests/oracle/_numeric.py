@@ -183,17 +183,26 @@ class Kind:
         assert found == self.ports(c), f"inputs {found}, expected {self.ports(c)}"
         assert [o.name for o in s.get_outputs()] == self.outputs(c), [o.name for o in s.get_outputs()]
 
+    def single(self, c):
+        """The precision of the reference that ours is held against."""
+        return torch.float16 if "fp16" in c["options"] else torch.float32
+
+    def fed(self, c, inputs):
+        """As the file takes them."""
+        half = "--fp16-io" in c["options"]
+        return {k: v.astype(np.float16) if half and v.dtype == np.float32 else v for k, v in inputs.items()}
+
     def compare(self, c, folder, converted):
         """The largest error over all runs, ours and that of transformers in float32, and the figures beside them."""
         cls, outputs = getattr(transformers, self.reference_class(c)), self.outputs(c)
-        exact, single = (load_reference(cls, folder, dtype) for dtype in (torch.float64, torch.float16 if "fp16" in c["options"] else torch.float32))
+        exact, single = (load_reference(cls, folder, dtype) for dtype in (torch.float64, self.single(c)))
         path = os.path.join(converted, "model.onnx")
         self.judge_weights(c, path, exact)
         s = session(path)
         self.judge_ports(c, s)
         worst, focus, runs = Worst(outputs), 0.0, 0
         for inputs in self.inputs(c, np.random.default_rng(c["seed"])):
-            found = s.run(outputs, in_half(inputs) if "--fp16-io" in c["options"] else inputs)
+            found = s.run(outputs, self.fed(c, inputs))
             judge_dims(s, inputs, found)
             valid = [self.valid(c, name, inputs) for name in outputs]
             worst.add(found, self.reference(single, inputs, outputs), self.reference(exact, inputs, outputs), valid)
@@ -235,10 +244,6 @@ class Kind:
             left = os.path.exists(os.path.join(out, "model.onnx"))
             lines = [line for line in stderr.strip().split("\n") if line]
             run.check(code in wanted and not left, f"{family}: refused: {name}: exit code {code} (expected {wanted}): {lines[0] if lines else ''}")
-
-
-def in_half(inputs):
-    return {k: v.astype(np.float16) if v.dtype == np.float32 else v for k, v in inputs.items()}
 
 
 def judge_dims(s, inputs, found):

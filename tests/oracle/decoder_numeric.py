@@ -208,7 +208,7 @@ class Decoder(Kind):
             given = {f"past_key_values.{i}.{k}": np.zeros((len(whole["input_ids"]), kv, 0, head), np.float32) for i in range(layers) for k in ("key", "value")}
         for n in pieces:
             piece = {k: v[:, : begin + n] if k == "attention_mask" else v[:, begin : begin + n] for k, v in whole.items()}
-            found = s.run(outputs, {**piece, **given})
+            found = s.run(outputs, self.fed(c, {**piece, **given}))
             judge_dims(s, {**piece, **given}, found)
             if past:
                 given = {o.replace("present", "past_key_values"): v for o, v in zip(outputs, found) if o.startswith("present")}
@@ -226,7 +226,7 @@ class Decoder(Kind):
         return [result[outputs[0]].double().numpy(), *layers]
 
     def compare(self, c, folder, converted):
-        exact, single = (self.reference(c, folder, dtype) for dtype in (torch.float64, torch.float32))
+        exact, single = (self.reference(c, folder, dtype) for dtype in (torch.float64, self.single(c)))
         path = os.path.join(converted, "model.onnx")
         self.judge_weights(c, path, exact)
         s, outputs = session(path), self.outputs(c)
