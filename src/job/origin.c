@@ -14,8 +14,6 @@
 /* Read by the plan beside config.json: whether this is a sentence-transformers model and of what modules, or an adapter. */
 static const char *const deciding[] = { "modules.json", "config_sentence_transformers.json", "sentence_bert_config.json", "adapter_config.json" };
 
-/* Weights that others publish and that cannot be read yet, for the message. */
-
 static og_status open_repo(og_origin *o, const char *text, og_error *err)
 {
 	const char *revision = NULL;

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The keys in tests/golden/<type>/config_keys.txt are exactly those of the pinned transformers' config class."""
+"""The keys in tests/golden/<type>/config_keys.txt are exactly those of the pinned transformers' config class, and the values in config_defaults.txt
+those that it has when nothing is given."""
+import json
 import os
 import sys
 
@@ -16,15 +18,38 @@ def keys_of(config):
     return set(keys) | {f"{name}.{key}" for name in inner for key in keys[name]}
 
 
+def default_of(config, key):
+    for part in key.split("."):
+        config = getattr(config, part)
+    return config.tolist() if hasattr(config, "tolist") else list(config) if isinstance(config, tuple) else config
+
+
+def wrong_defaults(model_type, path):
+    """What the table takes for a key that is left out, and the class does not. (A key that the class lacks is refused where it says more; null
+    is what the description fills in, and the class does so at once: the width of the part.)"""
+    config, wrong = AutoConfig.for_model(model_type), []
+    for line in open(path, encoding="utf-8"):
+        key, value = line.split(" ", 1)
+        try:
+            expected = default_of(config, key)
+        except AttributeError:
+            continue
+        meant = (None, default_of(config, ".".join([*key.split(".")[:-1], "hidden_size"]))) if value == "null\n" else (json.loads(value),)
+        if expected not in meant:
+            wrong.append(f"{key} {value.strip()}, in the class {expected}")
+    return wrong
+
+
 for model_type in sorted(os.listdir(GOLDEN)):
     path = os.path.join(GOLDEN, model_type, "config_keys.txt")
     if not os.path.exists(path):
         continue
     listed = {line.split()[0] for line in open(path)}
     real = keys_of(AutoConfig.for_model(model_type)) | {"num_labels"}
-    if listed != real:
+    wrong = wrong_defaults(model_type, os.path.join(GOLDEN, model_type, "config_defaults.txt"))
+    if listed != real or wrong:
         failed += 1
-        print(f"{model_type}: not listed {sorted(real - listed)}, not a key {sorted(listed - real)}")
+        print(f"{model_type}: not listed {sorted(real - listed)}, not a key {sorted(listed - real)}, other defaults {wrong}")
     else:
         print(f"{model_type}: {len(real)} keys, each with its fate")
 sys.exit(1 if failed else 0)
