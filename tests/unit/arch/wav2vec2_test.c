@@ -144,6 +144,72 @@ static void test_wav2vec2__a_bias_before_the_norm_over_time_is_accounted_for(voi
 	}
 }
 
+static size_t count_of(const og_model *m, const char *op)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < m->main->nnodes; i++)
+		n += og_streq(m->main->nodes[i]->op, op);
+	return n;
+}
+
+/* layer_norm_eps is not for all: torch's own is that of the batch norm, the norm over time, the adapter's and the small layers'. */
+static void test_wav2vec2__whose_epsilon_is_whose(void **state)
+{
+	static const struct {
+		const char *class_name, *keys, *op, *part;
+		double eps;
+	} rows[] = {
+		{ "HubertModel", ", \"conv_pos_batch_norm\": true", "BatchNormalization", "batch_norm", 1e-5 },
+		{ "HubertModel", "", "InstanceNormalization", "conv_layers.0/layer_norm", 1e-5 },
+		{ "HubertModel", "", "LayerNormalization", "feature_projection", 0.25 },
+		{ "Wav2Vec2Model", ", \"feat_extract_norm\": \"layer\"", "LayerNormalization", "conv_layers.1/layer_norm", 1e-5 },
+		{ "Wav2Vec2Model", ", \"add_adapter\": true, \"output_hidden_size\": 8", "LayerNormalization", "proj_layer_norm", 1e-5 },
+		{ "Wav2Vec2Model", ", \"do_stable_layer_norm\": true, \"adapter_attn_dim\": 3", "LayerNormalization", "adapter_layer", 1e-5 },
+		{ "Wav2Vec2Model", ", \"do_stable_layer_norm\": true", "LayerNormalization", "final_layer_norm", 0.25 },
+	};
+	(void)state;
+	for (size_t i = 0; i < OG_COUNT(rows); i++) {
+		described d;
+		char keys[256];
+		size_t found = 0;
+		snprintf(keys, sizeof(keys), CONVS ", \"layer_norm_eps\": 0.25%s", rows[i].keys);
+		assert_int_equal(describe(&d, rows[i].class_name, keys, NULL), OG_OK);
+		for (size_t k = 0; k < d.m->main->nnodes; k++) {
+			const og_node *n = d.m->main->nodes[k];
+			if (!og_streq(n->op, rows[i].op) || !strstr(n->name, rows[i].part))
+				continue;
+			assert_float_equal(og_node_attr(n, "epsilon")->f, (float)rows[i].eps, 1e-9f);
+			found++;
+		}
+		if (!found)
+			fail_msg("no %s of %s", rows[i].op, rows[i].part);
+		og_arena_free(d.arena);
+	}
+}
+
+/* The positions have the activation of the convolutions, and the small layers always ReLU. */
+static void test_wav2vec2__whose_activation_is_whose(void **state)
+{
+	described d;
+	(void)state;
+	assert_int_equal(describe(&d, "Wav2Vec2Model", CONVS ", \"feat_extract_activation\": \"tanh\", \"hidden_act\": \"sigmoid\", "
+		"\"do_stable_layer_norm\": true, \"adapter_attn_dim\": 3", NULL), OG_OK);
+	assert_int_equal(count_of(d.m, "Tanh"), 3);
+	assert_int_equal(count_of(d.m, "Sigmoid"), 1);
+	assert_int_equal(count_of(d.m, "Relu"), 1);
+	og_arena_free(d.arena);
+}
+
+/* Under a mask each window's count is held at one; a speaker may have an adapter, as in the reference. */
+static void test_wav2vec2__a_row_shorter_than_a_frame_counts_as_one(void **state)
+{
+	described d;
+	(void)state;
+	assert_int_equal(describe(&d, "Wav2Vec2ForXVector", CONVS ", \"add_adapter\": true, \"num_adapter_layers\": 1", "with-mask"), OG_OK);
+	assert_int_equal(count_of(d.m, "Max"), 3);
+	og_arena_free(d.arena);
+}
+
 /* Small layers stand behind layers that normalise first, and nowhere else; null is none. */
 static void test_wav2vec2__small_layers_only_where_the_reference_has_them(void **state)
 {
@@ -220,6 +286,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_wav2vec2__rules_between_keys),
+		cmocka_unit_test(test_wav2vec2__whose_epsilon_is_whose),
+		cmocka_unit_test(test_wav2vec2__whose_activation_is_whose),
+		cmocka_unit_test(test_wav2vec2__a_row_shorter_than_a_frame_counts_as_one),
 		cmocka_unit_test(test_wav2vec2__keys_that_change_nothing),
 		cmocka_unit_test(test_wav2vec2__frames_are_spelled_layer_by_layer),
 		cmocka_unit_test(test_wav2vec2__as_many_positions_as_frames),

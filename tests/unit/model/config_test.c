@@ -153,7 +153,7 @@ static void test_config__facts_of_images(void **state)
 	(void)state;
 	expect_image("{}", (og_image_facts){ 0 });
 	expect_image("{\"image_size\": 29, \"patch_size\": 6, \"num_channels\": 1}", (og_image_facts){ 1, 29, 29, 16 });
-	expect_image("{\"image_size\": [24, 36], \"patch_size\": [4, 6]}", (og_image_facts){ 0, 24, 36, 36 });
+	expect_image("{\"image_size\": [24, 30], \"patch_size\": [4, 6]}", (og_image_facts){ 0, 24, 30, 30 });
 	expect_image("{\"image_size\": 8, \"vision_config\": {\"image_size\": 32, \"num_channels\": 3}}", (og_image_facts){ 3, 32, 32, 0 });
 	expect_image("{\"image_size\": {\"height\": 3}, \"patch_size\": 2, \"num_channels\": \"3\"}", (og_image_facts){ 0 });
 	expect_image("{\"image_size\": 1099511627776, \"patch_size\": 1}", (og_image_facts){ 0, 1099511627776, 1099511627776, 0 });
