@@ -10,7 +10,7 @@
 static const og_field fields[] = {
 	OG_WAV2VEC2_FIELDS,
 	OG_FLAG_OR(wav2vec2, adapter, "add_adapter", false),
-	OG_DIM_OR(wav2vec2, adapter_layers, "num_adapter_layers", 3),
+	OG_LAYERS_OR(wav2vec2, adapter_layers, "num_adapter_layers", 3),
 	OG_DIM_OR(wav2vec2, adapter_kernel, "adapter_kernel_size", 3),
 	OG_DIM_OR(wav2vec2, adapter_stride, "adapter_stride", 2),
 	OG_DIM_OR_NONE(wav2vec2, adapter_width, "output_hidden_size"),
@@ -75,10 +75,10 @@ void og_wav2vec2_facts(const void *config, const char *task, og_input_facts *f)
 		fits = og_sound_before(&s, c->adapter_kernel, c->adapter_stride);
 		s.least = s.least > 2 ? s.least - 2 : 1;
 	}
-	fits = fits && c->conv_kernel.n == c->conv_stride.n;
-	for (size_t i = c->conv_kernel.n; fits && i-- > 0;)
+	bool paired = c->conv_kernel.n == c->conv_stride.n; /* else nothing is said */
+	for (size_t i = paired ? c->conv_kernel.n : 0; fits && i-- > 0;)
 		fits = og_sound_before(&s, c->conv_kernel.v[i], c->conv_stride.v[i]);
-	f->sound = fits ? s : (og_sound_facts){ 0 };
+	f->sound = !paired ? (og_sound_facts){ 0 } : fits ? s : OG_SOUND_FACTS_MOST;
 }
 
 og_sound og_wav2vec2_encode(og_build *b, const char *prefix, const wav2vec2 *c, og_audio_in in, og_val *states)

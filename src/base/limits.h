@@ -50,6 +50,7 @@
 #define OG_HEAD_MAX 65536                       /* elements of a head that turn by position, each with its frequency; 256 is much */
 #define OG_LAYERS_MAX 4096                      /* num_hidden_layers and its like */
 #define OG_LIST_MAX 32                          /* numbers of a list in config.json: convolutions one after the other; 7 is usual */
+#define OG_SAMPLES_MAX (1 << 20)                  /* of one clip that is made up: a minute at 16 kHz; real files need less than a second */
 #define OG_HUB_FILES_MAX 1000000                /* files of one repository */
 #define OG_HTTP_HEADER_MAX (256u << 10)         /* headers of one answer */
 #define OG_HTTP_BODY_MAX OG_JSON_BYTES_MAX      /* an answer that is not a file */

@@ -115,12 +115,16 @@ static bool takes_sound(const og_trial *t)
 }
 
 /* One frame, two, and several with samples left over. */
-static void sound_lengths(og_trial *t, int64_t lengths[OG_CASES_MAX])
+static og_status sound_lengths(og_trial *t, int64_t lengths[OG_CASES_MAX], og_error *err)
 {
 	og_sound_facts f = t->facts && t->facts->sound.least ? t->facts->sound : (og_sound_facts){ SAMPLES_LEAST, SAMPLES_LEAST };
 	t->least = lengths[0] = f.least;
 	lengths[1] = f.least + f.step;
 	lengths[2] = f.least + FRAMES * f.step + f.step / 2;
+	if (lengths[2] > OG_SAMPLES_MAX)
+		return og_fail(err, ONNXGATE_UNSUPPORTED, "sound for it would need %lld samples or more: at most %d are made up",
+			(long long)lengths[2], OG_SAMPLES_MAX);
+	return OG_OK;
 }
 
 static og_status make_cases(og_trial *t, og_error *err)
@@ -131,7 +135,7 @@ static og_status make_cases(og_trial *t, og_error *err)
 
 	t->least = 1;
 	if (takes_sound(t))
-		sound_lengths(t, lengths);
+		OG_TRY(sound_lengths(t, lengths, err));
 	const og_run_shape shapes[OG_CASES_MAX] = {
 		{ .batch = 2, .texts = 1, .sequence = lengths[0], .choices = 3, .past = 0, .encoder_sequence = 2 },
 		{ .batch = 1, .texts = 3, .sequence = lengths[1], .choices = 1, .past = past ? 3 : 0, .encoder_sequence = 1 },

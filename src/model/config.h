@@ -138,7 +138,8 @@ typedef struct og_image_facts {
 typedef struct og_sound_facts {
 	int64_t least, step; /* samples that make the first frame that a file can do with, and each further one */
 } og_sound_facts;
-/* The same, seen from before a convolution. false: more samples than a dim may have. */
+#define OG_SOUND_FACTS_MOST ((og_sound_facts){ OG_DIM_MAX, OG_DIM_MAX }) /* more samples than can be counted */
+/* The same, seen from before a convolution. false: more than can be counted. */
 bool og_sound_before(og_sound_facts *f, int64_t kernel, int64_t stride);
 typedef struct og_input_facts {
 	int64_t vocab_size, type_vocab_size;

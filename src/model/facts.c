@@ -51,7 +51,7 @@ static og_sound_facts sound_facts(const og_json *doc)
 		if (!og_config_side(json_object_array_get_idx(kernels, i), &kernel) || !og_config_side(json_object_array_get_idx(strides, i), &stride))
 			return (og_sound_facts){ 0 };
 		if (!og_sound_before(&f, kernel, stride))
-			return (og_sound_facts){ 0 };
+			return OG_SOUND_FACTS_MOST;
 	}
 	return f;
 }

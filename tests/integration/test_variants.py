@@ -58,6 +58,20 @@ class Variants(Case):
         self.assertEqual("runtime.padding" in more, RUNTIME)
         self.assertNotIn("runtime.padding", rows)
 
+    def test_sound_that_would_be_too_long_is_not_made_up(self):
+        folder, out = golden(os.path.join(self.home, "slow"), "wav2vec2"), os.path.join(self.home, "out")
+        for strides in ([1 << 22, 1], [1, 1 << 40], [1 << 40, 1 << 40]):
+            self.configure(folder, conv_stride=strides)
+            if RUNTIME:
+                self.bad(6, "convert", folder, "--output", out, "--force", says="sound for it would need")
+            self.good("convert", folder, "--output", out, "--force", "--validate", "structure")
+
+    def configure(self, folder, **change):
+        path = os.path.join(folder, "config.json")
+        with open(path, encoding="utf-8") as f:
+            config = json.load(f)
+        models.write(folder, "config.json", json.dumps({**config, **change}))
+
     def test_each_variant_is_an_entry_of_its_own(self):
         golden(self.hub.repo("kept"), "siglip")
         paths = []
