@@ -148,6 +148,6 @@ static const og_ignore ignore[] = {
 static const char *const marks[] = { "embeddings.word_embeddings.weight", "encoder.albert_layer_groups.0.albert_layers.0.attention.query.weight", NULL };
 
 const og_arch og_arch_albert = {
-	.model_type = "albert", .base_prefix = "albert", .revision = 2,
+	.model_type = "albert", .base_prefix = "albert", .revision = 3,
 	.config_size = sizeof(albert), .family = &text, .fields = fields, .inert = inert, .heads = heads, .ignore = ignore, .marks = marks,
 };

@@ -110,7 +110,7 @@ static const og_ignore ignore[] = {
 static const char *const marks[] = { "embeddings.word_embeddings.weight", "encoder.layer.0.attention.self.query.weight", NULL };
 
 const og_arch og_arch_bert = {
-	.model_type = "bert", .base_prefix = "bert", .revision = 2,
+	.model_type = "bert", .base_prefix = "bert", .revision = 3,
 	.config_size = sizeof(bert), .family = &text, .fields = fields, .inert = inert, .heads = heads, .ignore = ignore, .marks = marks,
 	.sisters = "RoBERTa, XLM-RoBERTa, CamemBERT, …",
 };

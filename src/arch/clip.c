@@ -157,6 +157,6 @@ static void facts(const void *config, const char *task, og_input_facts *f)
 }
 
 const og_arch og_arch_clip = {
-	.model_type = "clip", .revision = 2, .facts = facts,
+	.model_type = "clip", .revision = 3, .facts = facts,
 	.config_size = sizeof(clip), .family = &dual, .fields = fields, .inert = inert, .heads = heads, .ignore = ignore, .marks = marks,
 };

@@ -100,6 +100,6 @@ static const og_ignore ignore[] = {
 static const char *const marks[] = { "embeddings.word_embeddings.weight", "transformer.layer.0.attention.q_lin.weight", NULL };
 
 const og_arch og_arch_distilbert = {
-	.model_type = "distilbert", .base_prefix = "distilbert", .revision = 2,
+	.model_type = "distilbert", .base_prefix = "distilbert", .revision = 3,
 	.config_size = sizeof(distilbert), .family = &text, .fields = fields, .inert = inert, .heads = heads, .ignore = ignore, .marks = marks,
 };

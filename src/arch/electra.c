@@ -153,7 +153,7 @@ static const og_ignore ignore[] = {
 static const char *const marks[] = { "embeddings.word_embeddings.weight", "encoder.layer.0.attention.self.query.weight", NULL };
 
 const og_arch og_arch_electra = {
-	.model_type = "electra", .base_prefix = "electra", .revision = 2,
+	.model_type = "electra", .base_prefix = "electra", .revision = 3,
 	.config_size = sizeof(electra), .family = &text, .fields = fields, .inert = inert, .heads = heads, .ignore = ignore, .marks = marks,
 	.like = "bert", .facts = facts,
 };

@@ -22,7 +22,7 @@ static const og_audio audio = { .encode = encode, .heads = og_wav2vec2_heads };
 static const og_head heads[] = { OG_WAV2VEC2_HEADS("Hubert"), { 0 } };
 
 const og_arch og_arch_hubert = {
-	.model_type = "hubert", .like = "wav2vec2", .base_prefix = "hubert", .revision = 2, .config_size = sizeof(wav2vec2), .family = &audio,
+	.model_type = "hubert", .like = "wav2vec2", .base_prefix = "hubert", .revision = 3, .config_size = sizeof(wav2vec2), .family = &audio,
 	.fields = fields, .inert = og_wav2vec2_inert, .heads = heads, .ignore = og_wav2vec2_ignore, .marks = og_wav2vec2_marks,
 	.facts = og_wav2vec2_facts,
 };

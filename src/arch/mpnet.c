@@ -123,6 +123,6 @@ static const og_ignore ignore[] = {
 static const char *const marks[] = { "embeddings.word_embeddings.weight", "encoder.relative_attention_bias.weight", NULL };
 
 const og_arch og_arch_mpnet = {
-	.model_type = "mpnet", .base_prefix = "mpnet", .revision = 2, .config_size = sizeof(mpnet), .family = &text, .fields = fields,
+	.model_type = "mpnet", .base_prefix = "mpnet", .revision = 3, .config_size = sizeof(mpnet), .family = &text, .fields = fields,
 	.inert = inert, .heads = heads, .ignore = ignore, .marks = marks, .facts = facts,
 };

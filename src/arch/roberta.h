@@ -39,7 +39,7 @@ void og_roberta_facts(const void *config, const char *task, og_input_facts *f);
 
 /* What an og_arch of these has in common. */
 #define OG_ROBERTA \
-	.base_prefix = "roberta", .revision = 2, .config_size = sizeof(roberta), .family = &og_roberta_text, .ignore = og_roberta_ignore, \
+	.base_prefix = "roberta", .revision = 3, .config_size = sizeof(roberta), .family = &og_roberta_text, .ignore = og_roberta_ignore, \
 	.marks = og_roberta_marks, .facts = og_roberta_facts
 
 #endif

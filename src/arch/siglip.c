@@ -164,6 +164,6 @@ static void facts(const void *config, const char *task, og_input_facts *f)
 }
 
 const og_arch og_arch_siglip = {
-	.model_type = "siglip", .revision = 2, .facts = facts,
+	.model_type = "siglip", .revision = 3, .facts = facts,
 	.config_size = sizeof(siglip), .family = &dual, .fields = fields, .inert = inert, .heads = heads, .ignore = ignore, .marks = marks,
 };

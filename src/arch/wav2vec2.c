@@ -135,6 +135,6 @@ const og_ignore og_wav2vec2_ignore[] = {
 const char *const og_wav2vec2_marks[] = { "feature_extractor.conv_layers.0.conv.weight", "encoder.pos_conv_embed.conv.bias", NULL };
 
 const og_arch og_arch_wav2vec2 = {
-	.model_type = "wav2vec2", .base_prefix = "wav2vec2", .revision = 2, .config_size = sizeof(wav2vec2), .family = &audio, .fields = fields,
+	.model_type = "wav2vec2", .base_prefix = "wav2vec2", .revision = 3, .config_size = sizeof(wav2vec2), .family = &audio, .fields = fields,
 	.inert = og_wav2vec2_inert, .heads = heads, .ignore = og_wav2vec2_ignore, .marks = og_wav2vec2_marks, .facts = og_wav2vec2_facts,
 };

@@ -16,10 +16,13 @@ static og_val split_heads(og_build *b, og_val x, sizes n, bool keys)
 	return keys ? og_permute(b, x, 0, 2, 3, 1) : og_permute(b, x, 0, 2, 1, 3);
 }
 
+/* Its length is inferred, not copied: ONNX Runtime then cannot prove that both sides of the residual sum are alike, and so does not make
+ * a SkipLayerNormalization of the sum and the norm, whose kernel takes several times as long as both of them. */
 static og_val merge_heads(og_build *b, og_val x, sizes n)
 {
 	x = og_permute(b, x, 0, 2, 1, 3);
-	return og_reshape(b, x, og_dim_at(b, x, 0), og_dim_at(b, x, 1), og_dim_of(b, n.heads * n.head));
+	const og_dim dims[] = { og_dim_at(b, x, 0), og_dim_at(b, x, 1), og_dim_of(b, n.heads * n.head) };
+	return og_reshape_rest(b, x, dims, 3, 1);
 }
 
 /* Both sides of the relative scores meet the same factor: the scale, which the queries have already, or none. */

@@ -215,15 +215,18 @@ static bool same_count(og_build *b, og_val x, const og_dim *dims, size_t n)
 	return og_dim_eq(have, want);
 }
 
-/* Reshape's second input: numbers, 0 for a dim that stays where it is, at most one -1, and computed ones where that is not enough. */
-static og_val target_shape(og_build *b, og_val x, const og_dim *dims, size_t n)
+/* Reshape's second input: numbers, 0 for a dim that stays where it is, at most one -1 (at rest, if it is not n and no number stands there),
+ * and computed ones where that is not enough. */
+static og_val target_shape(og_build *b, og_val x, const og_dim *dims, size_t n, size_t rest)
 {
 	int64_t v[OG_RANK_MAX];
-	bool computed = false, inferred = false;
+	bool computed = false, inferred = rest < n && !og_dim_is_int(b->m->dims, dims[rest], NULL);
 	for (size_t i = 0; i < n; i++) {
 		if (og_dim_is_int(b->m->dims, dims[i], &v[i]))
 			continue;
-		if ((int)i < og_rank_of(b, x) && og_dim_eq(og_dim_at(b, x, (int)i), dims[i]))
+		if (i == rest)
+			v[i] = -1;
+		else if ((int)i < og_rank_of(b, x) && og_dim_eq(og_dim_at(b, x, (int)i), dims[i]))
 			v[i] = 0;
 		else if (!inferred) {
 			v[i] = -1;
@@ -261,11 +264,16 @@ og_val og_pixel_shuffle(og_build *b, og_val x, int64_t n)
 
 og_val og_reshape_dims(og_build *b, og_val x, const og_dim *dims, size_t n)
 {
+	return og_reshape_rest(b, x, dims, n, n);
+}
+
+og_val og_reshape_rest(og_build *b, og_val x, const og_dim *dims, size_t n, size_t rest)
+{
 	if (b->status != OG_OK)
 		return OG_NONE;
 	if (n > OG_RANK_MAX || !same_count(b, x, dims, n))
 		return og_build_fail(b, ONNXGATE_MISMATCH, "Reshape: the number of elements is not provably the same");
-	og_val shape = target_shape(b, x, dims, n);
+	og_val shape = target_shape(b, x, dims, n, rest);
 	og_value r = { .dtype = og_dtype_of(b, x), .rank = (int)n };
 	for (size_t i = 0; i < n; i++)
 		r.dims[i] = dims[i];

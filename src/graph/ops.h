@@ -41,6 +41,8 @@ og_val og_expand(og_build *b, og_val x, const og_dim *dims, size_t n);
 og_val og_pixel_shuffle(og_build *b, og_val x, int64_t n);
 /* The element count must be preserved: it is proved from the dims. */
 og_val og_reshape_dims(og_build *b, og_val x, const og_dim *dims, size_t n);
+/* The same; dims[rest], unless it is a number, is left for the runtime to infer. */
+og_val og_reshape_rest(og_build *b, og_val x, const og_dim *dims, size_t n, size_t rest);
 #define og_reshape(b, x, ...) og_reshape_dims(b, x, (const og_dim[]){ __VA_ARGS__ }, sizeof((const og_dim[]){ __VA_ARGS__ }) / sizeof(og_dim))
 
 #endif
