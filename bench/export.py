@@ -7,16 +7,21 @@ export, and ONNX Runtime's latency. A new family is a row of FAMILIES. It is a s
 section. --quick judges ports, nodes, sizes and numbers of tiny checkpoints, without a clock: a test."""
 
 import argparse
+import hashlib
 import json
 import os
 import random
+import re
 import statistics
 import subprocess
 import sys
+import time
 
 from _measure import BUILD, ROOT, VENV, WORK, environment, fresh, mib, show, timed, watched
 
 sys.path.insert(0, os.path.join(ROOT, "tests/oracle"))
+import _audio_families as sounds  # noqa: E402
+import _dual_families as duals  # noqa: E402
 import _families as texts  # noqa: E402
 import _image_families as images  # noqa: E402
 
@@ -24,7 +29,8 @@ WORKER = os.path.join(ROOT, "bench/_export_worker.py")
 DYNAMO_PATH = os.path.join(BUILD, "bench-python")  # what PyTorch's exporter needs beside the oracle's environment
 RIVALS = ("Optimum", "dynamo")
 AIM = 1.05  # of the upper end of the latency's interval
-SECONDS = 12  # of runs for a latency
+SECONDS = 3  # of runs for a latency, at least: all families take some 20 minutes on two idle processors
+RUNS = 2  # of an export
 
 
 # ---- families ------------------------------------------------------------------------------------------------------------
@@ -67,6 +73,44 @@ def image(family, at_base=False, **config):
     }  # fmt: skip
 
 
+def dual(family, images="batch_size", patch_size=16, **texts_):
+    """Both sides are as wide as the size says: no published one is, but each side's work is that of one that is."""
+
+    def config(size):
+        return {"text_config": {**texts_, **size}, "vision_config": {**size, "image_size": 224, "patch_size": patch_size}}
+
+    def numbers(config):
+        side = config["vision_config"]["image_size"]
+        return {"num_channels": 3, "height": side, "width": side}
+
+    task = "zero-shot-image-classification"
+
+    def shape(captions, tokens, pictures):
+        return {"text_batch_size": captions, "sequence_length": tokens, images: pictures}
+
+    return {
+        "type": family, "class": class_name(duals, family, task), "task": task, "at_base": False,
+        "config": config, "tiny": duals.nested(duals.FAMILIES[family]["small"]),
+        "numbers": numbers,
+        "values": {"input_ids": (5, 90), "pixel_values": (-2, 2)},
+        "shapes": {f"{c}×{t}, {p} images": shape(c, t, p) for c, t, p in ((1, 16, 1), (10, 16, 1), (2, 64, 4))},
+        "tiny shape": shape(3, 9, 2),
+    }  # fmt: skip
+
+
+def sound(family, task, **config):
+    words = {"vocab_size": 32, **config} if task == "automatic-speech-recognition" else config
+    return {
+        "type": family, "class": class_name(sounds, family, task), "task": task, "at_base": False,
+        "config": lambda size: {**words, **size}, "tiny": {**sounds.FAMILIES[family]["small"], **config},
+        "numbers": lambda config: {},
+        "values": {"input_values": (-1, 1)},
+        "shapes": {f"{b}×{s} samples": {"batch_size": b, "sequence_length": s} for b, s in ((1, 16000), (1, 48000), (2, 32000))},
+        "tiny shape": {"batch_size": 3, "sequence_length": 200}, "example": {"sequence_length": 4000},
+    }  # fmt: skip
+
+
+STABLE = {"do_stable_layer_norm": True, "feat_extract_norm": "layer", "conv_bias": True}  # as the larger published ones have it
 FAMILIES = {
     "bert": text("bert", at_base=True),
     "roberta": text("roberta", vocab_size=50265, type_vocab_size=1),
@@ -74,8 +118,13 @@ FAMILIES = {
     "albert": text("albert", vocab_size=30000, embedding_size=128, num_hidden_groups=1, inner_group_num=1),
     "electra": text("electra", embedding_size=128),
     "mpnet": text("mpnet", vocab_size=30527),
-    "vit": image("vit", at_base=True),
+    "vit": image("vit"),
     "deit": image("deit"),
+    "clip": dual("clip", patch_size=32, vocab_size=49408, max_position_embeddings=77, bos_token_id=49406, eos_token_id=49407, pad_token_id=49407),
+    "siglip": dual("siglip", images="image_batch_size", vocab_size=32000, max_position_embeddings=64),
+    "wav2vec2": sound("wav2vec2", "automatic-speech-recognition"),
+    "wav2vec2, stable": {**sound("wav2vec2", "automatic-speech-recognition", **STABLE), "sizes": (SPEED,)},
+    "hubert": sound("hubert", "feature-extraction"),
 }
 
 
@@ -83,25 +132,36 @@ def described(family, size):
     """A row as the worker takes it, of one size or of None, the tiny one."""
     row = FAMILIES[family]
     config = row["config"](SIZES[size]) if size else row["tiny"]
-    return {"type": row["type"], "class": row["class"], "task": row["task"], "config": config, "numbers": row["numbers"](config)}
+    same = {key: row[key] for key in ("type", "class", "task")}
+    return {**same, "config": config, "numbers": row["numbers"](config), "example": row.get("example", {})}
 
 
 # ---- ports ---------------------------------------------------------------------------------------------------------------
 
-# Rules after which a dim of ours may differ from Optimum's: name, reason, and what must hold of the two dims, the row's numbers, the symbols
-# of Optimum's inputs, and the size that a run of Optimum's file gave.
+# Rules after which a dim of ours may differ from Optimum's: name, reason, and what must hold of the two dims, the row's numbers, what the
+# symbols of Optimum's inputs stood for in a run of its file, and the size that the run gave.
 DIFFERENCES = (
     ("a number for num_channels, height, width", "Optimum's file runs at the trained sizes only; ours says so, and a runtime refuses another size by name",
-     lambda ours, theirs, numbers, symbols, ran: theirs in numbers and ours == numbers[theirs]),
+     lambda ours, theirs, numbers, known, ran: theirs in numbers and ours == numbers[theirs]),
     ("a number for a name that the exporter made up", "the size is the same in every run, and the name stands in no input",
-     lambda ours, theirs, numbers, symbols, ran: isinstance(ours, int) and isinstance(theirs, str) and theirs not in symbols and ours == ran),
+     lambda ours, theirs, numbers, known, ran: isinstance(ours, int) and isinstance(theirs, str) and theirs not in known and ours == ran),
+    ("the input's name for the number of images", "Optimum calls it batch_size where it goes in and image_batch_size where it comes out",
+     lambda ours, theirs, numbers, known, ran: theirs == "image_batch_size" and theirs not in known and ours in known and known[ours] == ran),
+    ("a formula for the number of frames", "Optimum calls it sequence_length, which is the number of samples, or formulates it without what follows",
+     lambda ours, theirs, numbers, known, ran: worked_out(ours, known) == ran and (theirs in known or worked_out(theirs, known) in (ran, None))),
 )  # fmt: skip
 
 
-def differences(ours, theirs, numbers, ran):
-    """(rules that were needed, what no rule explains); ran: shapes of the outputs in a run of Optimum's file."""
+def worked_out(dim, known):
+    """Of a formula over symbols of the inputs: what it comes to; of anything else nothing."""
+    formula = isinstance(dim, str) and "(" in dim and re.fullmatch(r"[\w\s()+*/-]+", dim) and set(re.findall(r"[a-z_]\w*", dim)) <= set(known)
+    return eval(dim, {}, known) if formula else None
+
+
+def differences(ours, theirs, numbers, shape, ran):
+    """(rules that were needed, what no rule explains); ran: shapes of the outputs in a run of Optimum's file at this shape."""
     rules, left = set(), []
-    symbols = {d for _, _, dims in theirs["inputs"] for d in dims if isinstance(d, str)}
+    known = {d: numbers.get(d, shape.get(d)) for _, _, dims in theirs["inputs"] for d in dims if isinstance(d, str)}
     for what in ("inputs", "outputs"):
         mine, other = ([(name, kind, len(dims)) for name, kind, dims in f[what]] for f in (ours, theirs))
         if mine != other:
@@ -110,7 +170,7 @@ def differences(ours, theirs, numbers, ran):
         for (name, _, dims), (_, _, others) in zip(ours[what], theirs[what]):
             for k, (a, b) in enumerate(zip(dims, others)):
                 size = ran[name][k] if name in ran else None
-                rule = a == b or next((r for r, _, holds in DIFFERENCES if holds(a, b, numbers, symbols, size)), None)
+                rule = a == b or next((r for r, _, holds in DIFFERENCES if holds(a, b, numbers, known, size)), None)
                 if rule is None:
                     left.append(f"dim {k} of {name}: {a}, Optimum {b}")
                 elif rule is not True:
@@ -215,25 +275,29 @@ def exported(program, family, size, runs):
         os.makedirs(os.path.dirname(checkpoint), exist_ok=True)
         ask("make", row, checkpoint + ".part")
         os.rename(checkpoint + ".part", checkpoint)
+    compared = size == SPEED or FAMILIES[family]["at_base"]  # not only the making of the file
     folders = {who: fresh("export-" + who) for who in ("ours", *RIVALS)}
     env, argv = worker_environment(), worker_argv("optimum", row, checkpoint, folders["Optimum"])
-    # Memory in runs of its own: watching costs time. They fill the page cache, too.
-    done = {"ours": watched(convert_argv(program, checkpoint, folders["ours"]), environment()), "Optimum": watched(argv, env, 0.02)}
-    times = {"ours": [], "digest": [], "Optimum": []}
+    # Memory of ours in a run of its own: watching costs time, of Optimum's, twenty looks a second, none that shows.
+    done = {"ours": watched(convert_argv(program, checkpoint, folders["ours"]), environment())}
+    times, memory = {"ours": [], "digest": [], "Optimum": []}, {"ours": done["ours"].tree(), "Optimum": 0}
     for _ in range(runs):
         for who, options in (("digest", ()), ("ours", ("--digest", "none"))):
             fresh("export-ours")
             times[who].append(timed(convert_argv(program, checkpoint, folders["ours"], *options), environment()))
         fresh("export-Optimum")
-        times["Optimum"].append(timed(argv, env))
-    ours, theirs = ask("facts", file_in(folders["ours"]), file_in(folders["Optimum"]))
-    done["dynamo"] = watched(worker_argv("dynamo", row, checkpoint, folders["dynamo"], theirs), env, 0.02)
-    times["dynamo"] = [done["dynamo"].seconds]
-    (other,) = ask("facts", file_in(folders["dynamo"]))
-    imports = {who: answer_of(done[who].output)["imports"] for who in RIVALS}
+        done["Optimum"] = watched(argv, env, 0.05)
+        times["Optimum"].append(done["Optimum"].seconds)
+        memory["Optimum"] = max(memory["Optimum"], done["Optimum"].tree())
+    facts = {}
+    if compared:
+        facts["ours"], facts["Optimum"] = ask("facts", file_in(folders["ours"]), file_in(folders["Optimum"]))
+        done["dynamo"] = watched(worker_argv("dynamo", row, checkpoint, folders["dynamo"], facts["Optimum"]), env, 0.05)
+        times["dynamo"], memory["dynamo"] = [done["dynamo"].seconds], done["dynamo"].tree()
+        (facts["dynamo"],) = ask("facts", file_in(folders["dynamo"]))
     return {
-        "row": row, "folders": folders, "times": times, "memory": {who: d.tree() for who, d in done.items()}, "imports": imports,
-        "facts": {"ours": ours, "Optimum": theirs, "dynamo": other}, "source": os.path.getsize(os.path.join(checkpoint, "model.safetensors")),
+        "row": row, "folders": folders, "times": times, "memory": memory, "imports": answer_of(done["Optimum"].output)["imports"],
+        "facts": facts, "source": os.path.getsize(os.path.join(checkpoint, "model.safetensors")),
     }  # fmt: skip
 
 
@@ -256,25 +320,26 @@ def emission_lines(rows):
     for family, size, e in rows:
         faster, digest = ([b / a for a, b in zip(e["times"][who], e["times"]["Optimum"])] for who in ("ours", "digest"))
         times, memory = e["times"], e["memory"]
+        slow = f"{times['dynamo'][0]:.1f} s" if "dynamo" in times else "–"
         lines.append(
             f"| {family}, {size} ({e['source'] / 1e6:.0f} MB) | {show(times['ours'])} | {show(times['digest'])} | {show(times['Optimum'], digits=1)} | "
-            f"{e['imports']['Optimum']:.1f} s | {times['dynamo'][0]:.1f} s | {show(faster, '×', digits=0)} | {show(digest, '×', digits=0)} | "
-            f"{', '.join(mib(memory[who]) for who in ('ours', *RIVALS))} | {memory['Optimum'] / memory['ours']:.0f} × |"
+            f"{e['imports']:.1f} s | {slow} | {show(faster, '×', digits=0)} | {show(digest, '×', digits=0)} | "
+            f"{', '.join(mib(memory[who]) for who in memory)} | {memory['Optimum'] / memory['ours']:.0f} × |"
         )
     return [*lines, ""]
 
 
 def graph_lines(rows):
     lines = [
-        f"### The file: {BASE}; nodes as written, and as ONNX Runtime runs them",
+        f"### The file: {SPEED}; nodes as written, and as ONNX Runtime runs them",
         "",
         "| family | nodes: ours, Optimum, dynamo | optimised: ours, Optimum, dynamo | size: ours, Optimum, dynamo | ports that differ from Optimum's |",
         "|---|---|---|---|---|",
     ]
     used = set()
-    for family, e in ((family, e) for family, size, e in rows if size == BASE):
+    for family, e in ((family, e) for family, size, e in rows if size == SPEED):
         f = [e["facts"][who] for who in ("ours", *RIVALS)]
-        used |= e["rules"]
+        used |= set(e["rules"])
         lines.append(
             f"| {family} | {', '.join(str(x['nodes']) for x in f)} | {', '.join(str(x['optimised']) for x in f)} | "
             f"{', '.join('%.2f MB' % (x['size'] / 1e6) for x in f)} | {'; '.join(sorted(e['rules'])) or 'none'} |"
@@ -301,15 +366,13 @@ def latency_lines(rows):
 
 
 def latencies_of(family, size, e):
-    """Rows of times, and the shapes of outputs in a run of Optimum's file."""
-    rows, ran, wanted = [], {}, size == SPEED or FAMILIES[family]["at_base"]
-    for shape, sizes in list(FAMILIES[family]["shapes"].items())[: None if wanted else 1]:
-        for threads in (1, 0) if wanted else (1,):
-            found = judged(family, e, sizes, threads, SECONDS if wanted else 0, ask)
-            ran = found["shapes"]
-            if wanted:
-                rows.append((f"{family}, {size}", shape, threads, found["times"]))
-    return rows, ran
+    """Rows of times, and of the last of them the shape and the shapes of outputs in a run of Optimum's file."""
+    rows, found = [], {}
+    for shape, sizes in FAMILIES[family]["shapes"].items():
+        for threads in (1, 0):
+            found = judged(family, e, sizes, threads, SECONDS, ask)
+            rows.append((f"{family}, {size}", shape, threads, found["times"]))
+    return rows, sizes, found["shapes"]
 
 
 def control(family, size, e):
@@ -318,22 +381,48 @@ def control(family, size, e):
     return [(f"control: {name}", *rest) for name, *rest in latencies_of(family, size, ours)[0]]
 
 
+def measured(program, family, size, runs, first):
+    """One checkpoint's figures, as they are kept: what was made, rows of latency, and of the first one a control's."""
+    e, rows, controls = exported(program, family, size, runs), [], []
+    if e["facts"]:
+        rows, shape, ran = latencies_of(family, size, e)
+        rules, left = differences(e["facts"]["ours"], e["facts"]["Optimum"], e["row"]["numbers"], shape, ran)
+        if left:
+            raise SystemExit(f"{family}: ports that no rule explains: {'; '.join(left)}")
+        e["rules"], controls = sorted(rules), control(family, size, e) if first else []
+    for folder in e["folders"].values():
+        fresh(folder)
+    return {"file": e, "rows": rows, "controls": controls}
+
+
+def kept(program, family, size, runs, first):
+    """The same, from build/bench/export/ where these very programs have measured it already: a run that was stopped goes on where it was."""
+    mark = hashlib.sha256(json.dumps([described(family, size), runs, first]).encode())
+    for path in (program, os.path.join(os.path.dirname(program), "libonnxgate.so"), WORKER, __file__):
+        if os.path.exists(path):
+            with open(path, "rb") as f:
+                mark.update(f.read())
+    path = os.path.join(WORK, "export", f"{family}-{size}-{mark.hexdigest()[:16]}.json".replace(" ", ""))
+    if not os.path.exists(path):
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        figures = measured(program, family, size, runs, first)
+        with open(path + ".part", "w", encoding="utf-8") as f:
+            json.dump(figures, f)
+        os.rename(path + ".part", path)
+    with open(path, encoding="utf-8") as f:
+        return json.load(f)
+
+
 def measure(runs, program, only=""):
     """(lines for RESULTS.md, rows for the summary)"""
-    files, latencies, controls = [], [], []
-    for family in (f for f in FAMILIES if only in f):
-        for size in SIZES:
-            print(f"measuring: export: {family}, {size} …", file=sys.stderr, flush=True)
-            e = exported(program, family, size, runs)
-            rows, ran = latencies_of(family, size, e)
-            e["rules"], left = differences(e["facts"]["ours"], e["facts"]["Optimum"], e["row"]["numbers"], ran)
-            if left:
-                raise SystemExit(f"{family}: ports that no rule explains: {'; '.join(left)}")
-            controls = controls or control(family, size, e)
-            latencies += rows
-            files.append((family, size, e))
-            for folder in e["folders"].values():
-                fresh(folder)
+    files, latencies, controls, start = [], [], [], time.perf_counter()
+    wanted = [(family, size) for family in FAMILIES if only in family for size in FAMILIES[family].get("sizes", SIZES)]
+    for i, (family, size) in enumerate(wanted):
+        print(f"measuring: export: {i + 1} of {len(wanted)}: {family}, {size}; {time.perf_counter() - start:.0f} s so far", file=sys.stderr, flush=True)
+        figures = kept(program, family, size, runs, i == 0)
+        files.append((family, size, figures["file"]))
+        latencies += figures["rows"]
+        controls += figures["controls"]
     lines = [f"## The export beside Optimum's and PyTorch's, {len(files)} checkpoints, {runs} alternating runs", ""]
     lines += emission_lines(files) + graph_lines(files) + latency_lines(controls + latencies)
     return lines[:-1], summary(files, latencies)
@@ -369,7 +458,7 @@ def quick_family(server, program, family, check):
     (other,) = server.ask("facts", file_in(folders["dynamo"]))
     e = {"folders": folders, "facts": {"ours": ours, "Optimum": theirs, "dynamo": other}}
     found = judged(family, e, FAMILIES[family]["tiny shape"], 1, 0, server.ask)
-    rules, left = differences(ours, theirs, row["numbers"], found["shapes"])
+    rules, left = differences(ours, theirs, row["numbers"], FAMILIES[family]["tiny shape"], found["shapes"])
     check(not left, f"{family}: ports as Optimum's" + (f", but for {', '.join(sorted(rules))}" if rules else "") + "; ".join(["", *left]))
     for what in ("nodes", "optimised"):
         counts = [f[what] for f in (ours, theirs, other)]
@@ -403,7 +492,7 @@ def main():
     p.add_argument("--quick", action="store_true", help="judge tiny checkpoints, without a clock")
     p.add_argument("--only", default="", help="families whose name contains this")
     p.add_argument("--build", default=BUILD, help="folder of the built program")
-    p.add_argument("--runs", type=int, default=3, help="alternating runs of an export")
+    p.add_argument("--runs", type=int, default=RUNS, help="alternating runs of an export")
     args = p.parse_args()
     os.makedirs(WORK, exist_ok=True)
     program = os.path.join(os.path.abspath(args.build), "onnxgate")

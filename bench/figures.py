@@ -216,7 +216,7 @@ SECTIONS = {  # name: function, runs
     "numeric": (numeric, 1), "emission": (emission, 9), "memory": (memory, 3), "convert": (convert, 3), "determinism": (determinism, 1),
     "latency": (latency, 30),
     "formats": (file_formats, 9),
-    "export": (exports, 3),
+    "export": (exports, export.RUNS),
 }  # fmt: skip
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 
