@@ -138,8 +138,8 @@ static const og_head heads[] = {
 static const og_ignore ignore[] = {
 	OG_CLIP_IGNORE_BUFFERS,
 	{ "vision_model.post_layernorm.*", "the task takes the patches, not the class token" },
-	{ "text_model.*", "the task takes images alone" },
-	{ "*_projection.weight", "nothing is compared" },
+	{ "text_model.*", "the task takes images alone", true },
+	{ "*_projection.weight", "nothing is compared", true },
 	{ "logit_scale", "nothing is compared" },
 	{ "classifier.*", "head of another task" },
 	{ 0 },

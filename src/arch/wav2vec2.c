@@ -126,7 +126,7 @@ const og_ignore og_wav2vec2_ignore[] = {
 	{ "lm_head.*", "head of another task" },
 	{ "projector.*", "head of another task" },
 	{ "classifier.*", "head of another task" },
-	{ "tdnn.*", "head of another task" },
+	{ "tdnn.*", "head of another task", true },
 	{ "feature_extractor.weight", "head of another task" },
 	{ "feature_extractor.bias", "head of another task" },
 	{ 0 },

@@ -293,6 +293,14 @@ static og_status check_ties(og_ledger *l, og_error *err)
 	return OG_OK;
 }
 
+static bool holds(const og_ledger *l, const og_ignore *rule)
+{
+	for (size_t i = 0; rule->unless_used && i < l->nclaims; i++)
+		if (og_glob(rule->pattern, l->claims[i].name))
+			return false;
+	return true;
+}
+
 static void settle(og_ledger *l, const og_ignore *ignore)
 {
 	for (size_t i = 0; i < l->nentries; i++) {
@@ -301,7 +309,7 @@ static void settle(og_ledger *l, const og_ignore *ignore)
 			continue;
 		e->state = UNEXPECTED;
 		for (const og_ignore *g = ignore; g && g->pattern && e->state == UNEXPECTED; g++)
-			if (og_glob(g->pattern, e->name)) {
+			if (og_glob(g->pattern, e->name) && holds(l, g)) {
 				e->state = IGNORED;
 				e->why = g->why;
 			}

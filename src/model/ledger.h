@@ -17,6 +17,7 @@ typedef struct og_ledger og_ledger;
 
 typedef struct og_ignore { /* a tensor that nothing uses, and the rule that allows it */
 	const char *pattern, *why;
+	bool unless_used; /* no such rule where the description claims something that it covers: the rest is then not of another task */
 } og_ignore;
 
 /* checkpoint NULL: every claim is found, and og_ledger_claims() tells what was asked for.

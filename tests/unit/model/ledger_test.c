@@ -86,6 +86,26 @@ static void test_ledger__marks_stand_below_the_prefix_or_bare(void **state)
 	close_books(&b);
 }
 
+/* What a task uses in part is not another task's: layers that the config does not count are no surplus to pass over. */
+static void test_ledger__a_rule_may_end_where_its_tensors_are_used(void **state)
+{
+	static const og_ignore rules[] = { { "text.*", "images alone", true }, { "head.*", "another task" }, { 0 } };
+	og_ledger_report r;
+	(void)state;
+	books b = OPEN("base.a", "text.0", "text.1", "head.b");
+	assert_non_null(claim(&b, "base.a"));
+	assert_int_equal(og_ledger_check(b.l, rules, false, &r, &b.err), OG_OK);
+	assert_int_equal(r.ignored, 3);
+	close_books(&b);
+	b = OPEN("base.a", "text.0", "text.1", "head.b", "head.c");
+	assert_non_null(claim(&b, "text.0"));
+	assert_non_null(claim(&b, "base.a"));
+	assert_non_null(claim(&b, "head.b"));
+	assert_int_equal(og_ledger_check(b.l, rules, false, &r, &b.err), ONNXGATE_CONVERSION);
+	assert_non_null(strstr(b.err.message, "1 tensor of the checkpoint is used by nothing: text.1"));
+	close_books(&b);
+}
+
 static void test_ledger__outside_the_base_model_is_ignored_by_request(void **state)
 {
 	og_ledger_report r;
@@ -129,6 +149,7 @@ int main(void)
 		SCRATCH_TEST(test_ledger__a_wrapper_of_all_names_is_taken_off),
 		SCRATCH_TEST(test_ledger__a_prefix_of_some_names_is_a_part_of_them),
 		SCRATCH_TEST(test_ledger__marks_stand_below_the_prefix_or_bare),
+		SCRATCH_TEST(test_ledger__a_rule_may_end_where_its_tensors_are_used),
 		SCRATCH_TEST(test_ledger__outside_the_base_model_is_ignored_by_request),
 		SCRATCH_TEST(test_ledger__two_spellings_of_one_name_are_refused),
 	};
