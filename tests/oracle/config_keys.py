@@ -19,15 +19,26 @@ def keys_of(config):
     return set(keys) | {f"{name}.{key}" for name in inner for key in keys[name]}
 
 
+SWITCHES = {"sliding_window": "use_sliding_window"}  # a class forgets the key where its switch is off
+
+
 def default_of(config, key):
+    if hasattr(config, SWITCHES.get(key, "")):
+        config = type(config)(**{SWITCHES[key]: True})
     for part in key.split("."):
         config = getattr(config, part)
-    return config.tolist() if hasattr(config, "tolist") else list(config) if isinstance(config, tuple) else config
+    return list(config) if isinstance(config, tuple) else config
+
+
+def fills(config, key):
+    """What a class may put at once where the description finds null and does so later: a width, a number of heads, the width of one."""
+    prefix = "".join(part + "." for part in key.split(".")[:-1])
+    hidden, heads = default_of(config, prefix + "hidden_size"), default_of(config, prefix + "num_attention_heads")
+    return None, hidden, heads, hidden // heads
 
 
 def wrong_defaults(model_type, path):
-    """What the table takes for a key that is left out, and the class does not. (A key that the class lacks is refused where it says more; null
-    is what the description fills in, and the class does so at once: the width of the part.)"""
+    """What the table takes for a key that is left out, and the class does not. (A key that the class lacks is refused where it says more.)"""
     config, wrong = AutoConfig.for_model(model_type), []
     for line in open(path, encoding="utf-8"):
         key, value = line.split(" ", 1)
@@ -35,7 +46,7 @@ def wrong_defaults(model_type, path):
             expected = default_of(config, key)
         except AttributeError:
             continue
-        meant = (None, default_of(config, ".".join([*key.split(".")[:-1], "hidden_size"]))) if value == "null\n" else (json.loads(value),)
+        meant = fills(config, key) if value == "null\n" else (json.loads(value),)
         parameter = inspect.signature(type(config).__init__).parameters.get(key)  # which another key can undo: a window that is not used is null
         if expected not in meant and (parameter is None or parameter.default not in meant):
             wrong.append(f"{key} {value.strip()}, in the class {expected}")
