@@ -73,6 +73,37 @@ def inputs_of(config, past_heads):
     }
 
 
+def seq2seq_lines(model, layers, heads, head, hidden):
+    """Inputs and outputs of each file of an encoder with a decoder, "FILE/NAME"; the merged one has both of its branches."""
+    sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../tests/oracle"))
+    import _seq2seq
+
+    ids, mask = torch.tensor([[3, 1, 12, 7, 4], [5, 5, 2, 0, 0]]), torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]])
+    states, step = fill(2 * 5 * hidden, 1000).reshape(2, 5, hidden), torch.tensor([[2, 11, 7], [9, 0, 4]])
+    lines = {"encoder_model/input_ids": ids, "encoder_model/attention_mask": mask, "encoder_model/last_hidden_state": _seq2seq.encode(model, ids, mask)}
+    names = _seq2seq.cache_names(layers, "past_key_values")
+    past = {n: fill(2 * heads * (5 if "encoder" in n else 2) * head, 1001 + i).reshape(2, heads, -1, head) for i, n in enumerate(names)}
+    common, presents = {"encoder_attention_mask": mask, "input_ids": step}, _seq2seq.cache_names(layers, "present")
+    logits, present = _seq2seq.decode(model, step, states, mask)
+    first = {**common, "encoder_hidden_states": states, "logits": logits, **dict(zip(presents, present))}
+    logits, present = _seq2seq.decode(model, step, states, mask, list(past.values()))
+    later = {**common, **past, "logits": logits, **{n: t for n, t in zip(presents, present) if "decoder" in n}}
+    none, empty = {n: t[:, :, :0] for n, t in past.items()}, {n: torch.zeros(0) for n in presents if "encoder" in n}
+    files = {
+        "decoder_model": first,
+        "decoder_with_past_model": later,
+        "decoder_model_merged": {**none, "use_cache_branch": torch.tensor([0]), **first},
+        "decoder_model_merged.cached": {**later, **empty, "encoder_hidden_states": states, "use_cache_branch": torch.tensor([1])},
+    }
+    return {**lines, **{f"{file}/{name}": t for file, values in files.items() for name, t in values.items()}}
+
+
+def write(folder, lines):
+    with open(os.path.join(folder, "outputs.txt"), "w", encoding="utf-8") as f:
+        for name, t in lines.items():
+            f.write(f"{name} {' '.join(f'{v:.9g}' for v in t.flatten().tolist())}\n")
+
+
 def main():
     folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../tests/golden", sys.argv[1])
     config = transformers.AutoConfig.for_model(**json.load(open(os.path.join(folder, "config.json"))))
@@ -89,14 +120,18 @@ def main():
     model.tie_weights()
     with open(os.path.join(folder, "graph.txt"), encoding="utf-8") as f:
         graph = f.read()
+    torch.set_default_dtype(torch.float64)  # in which some of the reference's masks are made
+    cross = re.findall(r" past_key_values\.\d+\.encoder\.key\[batch_size, (\d+), encoder_sequence_length, (\d+)\]", graph)
+    if cross:
+        layers = 1 + max(int(n) for n in re.findall(r" past_key_values\.(\d+)\.decoder", graph))
+        lines = seq2seq_lines(model, layers, int(cross[0][0]), int(cross[0][1]), model.config.hidden_size)
+        write(folder, lines)
+        return
     heads = re.findall(r" past_key_values\.\d+\.key\[batch_size, (\d+), past_sequence_length, (\d+)\]", graph)
     inputs = {name: t for name, t in inputs_of(config, [(int(n), int(d)) for n, d in heads]).items() if f" {name}[" in graph}
-    torch.set_default_dtype(torch.float64)  # in which some of the reference's masks are made
     with torch.no_grad():
         outputs = {name: t for name, t in run(model, inputs).items() if f"-> {name}[" in graph}
-    with open(os.path.join(folder, "outputs.txt"), "w") as f:
-        for name, t in {**inputs, **outputs}.items():
-            f.write(f"{name} {' '.join(f'{v:.9g}' for v in t.flatten().tolist())}\n")
+    write(folder, {**inputs, **outputs})
 
 
 main()

@@ -48,6 +48,7 @@
 #define OG_ONNX_KEPT_VALUES 64                  /* the same for its typed fields, in elements */
 #define OG_MODULES_MAX 64                       /* of modules.json; 2 to 4 is usual */
 #define OG_HEAD_MAX 65536                       /* elements of a head that turn by position, each with its frequency; 256 is much */
+#define OG_BUCKET_REACH_MAX 65536               /* the farthest distance that has a bucket of its own: a table is as long; 128 is usual */
 #define OG_LAYERS_MAX 4096                      /* num_hidden_layers and its like */
 #define OG_LIST_MAX 32                          /* numbers of a list in config.json: convolutions one after the other; 7 is usual */
 #define OG_SAMPLES_MAX (1 << 20)                  /* of one clip that is made up: a minute at 16 kHz; real files need less than a second */

@@ -101,9 +101,12 @@ og_val og_attention(og_build *b, og_val x, og_attn_o o);
 typedef struct og_buckets_o {
 	int64_t rows, heads; /* of the table; rows may be more than buckets */
 	int64_t buckets, farthest;
+	bool behind_only; /* no key stands ahead of the query: n = B, and what would has bucket 0 */
 } og_buckets_o;
 /* positions: from og_positions() → [N, S, S]. */
 og_val og_bucket_bias(og_build *b, og_val positions, const char *name, og_buckets_o o);
+/* The same where queries [S, 1] and keys [T] stand apart → [N, S, T]. */
+og_val og_bucket_bias_between(og_build *b, og_val queries, og_val keys, const char *name, og_buckets_o o);
 
 /* ---- activations and pooling ---- */
 

@@ -73,12 +73,24 @@ og_status og_check_batch(og_trial *t, og_error *err)
 	return OG_OK;
 }
 
+/* What a mask hides: positions of which rows, in the sequence of an encoder or in the one that there is. */
+typedef struct masked {
+	const char *name;
+	int which;
+	bool encoders;
+} masked;
+
+static int64_t masked_length(const og_case *c, masked m)
+{
+	return m.encoders ? c->shape.encoder_sequence : c->sequence;
+}
+
 /* One case with random paddings: row 0 of a batch has none (it was compared with itself alone, unpadded, in og_check_batch), the others
  * at least one position, at most all but the shortest sequence. */
-static og_status pad_case(og_trial *t, const og_case *c, int which, og_difference *d, int *padded, og_error *err)
+static og_status pad_case(og_trial *t, const og_case *c, masked m, og_difference *d, int *padded, og_error *err)
 {
 	og_auto(og_arena) *scratch = og_arena_new();
-	int64_t rows = c->rows[which], *pad = scratch ? og_arena_array(scratch, (size_t)rows, sizeof(*pad)) : NULL;
+	int64_t rows = c->rows[m.which], *pad = scratch ? og_arena_array(scratch, (size_t)rows, sizeof(*pad)) : NULL;
 	og_random r = { 7 };
 	og_array *in = NULL, *out = NULL;
 	size_t n = 0;
@@ -86,52 +98,57 @@ static og_status pad_case(og_trial *t, const og_case *c, int which, og_differenc
 	if (!pad)
 		return og_fail_nomem(err);
 	for (int64_t i = rows > 1; i < rows; i++) {
-		pad[i] = 1 + (int64_t)og_random_below(&r, (uint64_t)(c->sequence - t->least));
+		pad[i] = 1 + (int64_t)og_random_below(&r, (uint64_t)(masked_length(c, m) - t->least));
 		*padded += (int)pad[i];
 	}
 	OG_TRY(og_trial_inputs(t, &c->shape, pad, scratch, &in, err));
 	OG_TRY(og_session_run(t->session, in, t->nin, scratch, &out, &n, err));
 	for (int64_t i = rows > 1; i < rows; i++) {
 		og_run_shape alone = c->shape;
-		alone.sequence = c->sequence - pad[i];
-		OG_TRY(compare_row(t, &alone, which, rows, i, out, d, err));
+		*(m.encoders ? &alone.encoder_sequence : &alone.sequence) = masked_length(c, m) - pad[i];
+		OG_TRY(compare_row(t, &alone, m.which, rows, i, out, d, err));
 	}
 	return OG_OK;
 }
 
-/* Whose rows attention_mask has, of a file where it masks what a sequence of input holds; -1: there is no such thing. */
-static int masked_rows(const og_trial *t)
+/* Of a file where a mask hides what a sequence of input holds; which -1: there is no such thing. */
+static masked find_mask(const og_trial *t)
 {
-	int which = -1;
+	masked m = { NULL, -1, false };
 	bool sequence = false;
 
 	for (size_t i = 0; i < t->nin; i++) {
-		if (og_streq(t->in[i].name, "attention_mask"))
-			which = og_input_counts_texts(&t->in[i]) ? OG_ROWS_TEXTS : OG_ROWS_BATCH;
-		sequence |= og_streq(t->in[i].name, "input_ids") || og_input_is_sound(&t->in[i]);
+		const og_port *p = &t->in[i];
+		bool encoders = og_streq(p->name, "encoder_attention_mask");
+		if (encoders || og_streq(p->name, "attention_mask"))
+			m = (masked){ p->name, og_input_counts_texts(p) ? OG_ROWS_TEXTS : OG_ROWS_BATCH, encoders || og_input_is_encoders(p) };
+		sequence |= og_streq(p->name, "input_ids") || og_input_is_sound(p);
 	}
-	return sequence && which >= 0 && t->rows_vary[which] && t->sequence_varies ? which : -1;
+	if (!sequence || m.which < 0 || !t->rows_vary[m.which] || (!m.encoders && !t->sequence_varies))
+		m.which = -1;
+	return m;
 }
 
 og_status og_check_padding(og_trial *t, og_error *err)
 {
 	og_difference *d = og_arena_array(t->arena, t->nout + 1, sizeof(*d));
-	int padded = 0, cases = 0, which = masked_rows(t);
+	masked m = find_mask(t);
+	int padded = 0, cases = 0;
 	char what[160];
 
 	if (!d)
 		return og_fail_nomem(err);
-	if (which < 0 || (t->facts && t->facts->padding_counts))
+	if (m.which < 0 || (t->facts && t->facts->padding_counts))
 		return OG_OK;
-	if (!has_rows(t, which))
+	if (!has_rows(t, m.which))
 		return no_batch_axis(t, "runtime.padding");
 	for (size_t c = 0; c < t->ncases; c++) {
-		if (t->cases[c].sequence <= t->least)
+		if (masked_length(&t->cases[c], m) <= t->least)
 			continue;
-		OG_TRY(pad_case(t, &t->cases[c], which, d, &padded, err));
+		OG_TRY(pad_case(t, &t->cases[c], m, d, &padded, err));
 		cases++;
 	}
-	snprintf(what, sizeof(what), "%d random values under attention_mask 0 in %d batches against the rows without them", padded, cases);
+	snprintf(what, sizeof(what), "%d random values under %s 0 in %d batches against the rows without them", padded, m.name, cases);
 	if (cases)
 		og_trial_row(t, "runtime.padding", d, what);
 	return OG_OK;
@@ -154,7 +171,13 @@ static size_t present_of(const og_trial *t, const char *input)
 	return i;
 }
 
-/* NULL: stepping can be tried; else why not. */
+/* What was computed from an encoder's states, once for all steps. */
+static bool is_of_encoder(const char *cache)
+{
+	return strstr(cache, ".encoder.") != NULL;
+}
+
+/* NULL: stepping can be tried; else why not. A cache of an encoder's that the file only takes is the made-up one in every step. */
 static const char *why_no_stepping(const og_trial *t)
 {
 	bool logits = false;
@@ -162,7 +185,7 @@ static const char *why_no_stepping(const og_trial *t)
 	if (!t->sequence_varies)
 		return "the file takes one position at a time, its full pass is in another file";
 	for (size_t i = 0; i < t->nin; i++)
-		if (og_input_kind_of(t->in[i].name) == OG_INPUT_CACHE && present_of(t, t->in[i].name) == t->nout)
+		if (og_input_kind_of(t->in[i].name) == OG_INPUT_CACHE && present_of(t, t->in[i].name) == t->nout && !is_of_encoder(t->in[i].name))
 			return "a cache input has no output of its name, its first value is in another file";
 	for (size_t i = 0; i < t->nout; i++)
 		logits |= !og_starts_with(t->out[i].name, "present.") && t->axes[i].sequence >= 0;
@@ -188,7 +211,8 @@ typedef struct stepping {
 static void keep_caches(og_trial *t, stepping *s, const og_array *out)
 {
 	for (size_t i = 0; i < t->nin; i++) {
-		if (og_input_kind_of(t->in[i].name) != OG_INPUT_CACHE || (s->cache[i].name && strstr(t->in[i].name, ".encoder.")))
+		if (og_input_kind_of(t->in[i].name) != OG_INPUT_CACHE || (s->cache[i].name && is_of_encoder(t->in[i].name)) ||
+		    present_of(t, t->in[i].name) == t->nout)
 			continue;
 		s->cache[i] = out[present_of(t, t->in[i].name)];
 		s->cache[i].name = t->in[i].name;
@@ -207,7 +231,7 @@ static og_status step(og_trial *t, stepping *s, int64_t at, int64_t n, og_error 
 	OG_TRY(og_trial_inputs(t, &shape, NULL, s->arena, &in, err));
 	for (size_t i = 0; at > 0 && i < t->nin; i++) {
 		og_input_kind kind = og_input_kind_of(t->in[i].name);
-		if (kind == OG_INPUT_CACHE)
+		if (kind == OG_INPUT_CACHE && s->cache[i].name)
 			in[i] = s->cache[i];
 		else if (kind == OG_INPUT_IDS || kind == OG_INPUT_TYPES)
 			copy_column(&s->full_in[i], at, &in[i]); /* n is 1 */

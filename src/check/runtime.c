@@ -219,6 +219,23 @@ static const char *or_less(const char *text)
 	return text ? text : "an output is not as declared"; /* there was no memory to say which */
 }
 
+/* With the caches of an encoder given, the merged file of Optimum's layout has none to give: it leaves those outputs empty. */
+static bool is_left_empty(const og_trial *t, const og_case *c, size_t i)
+{
+	bool cached = false;
+
+	for (size_t k = 0; k < t->nin; k++)
+		cached |= og_input_kind_of(t->in[k].name) == OG_INPUT_BRANCH && c->in[k].size == 1 && *(const uint8_t *)c->in[k].data;
+	return cached && og_starts_with(t->out[i].name, "present.") && strstr(t->out[i].name, ".encoder.") && c->out[i].size == 0;
+}
+
+/* An exporter that knew no better calls a dim "1" that is as long as the run. */
+static bool is_number_as_name(const og_port *p, int axis)
+{
+	int64_t n;
+	return p->dims[axis] < 0 && p->symbols[axis] && og_parse_i64(og_str_of(p->symbols[axis]), &n);
+}
+
 /* What an output has and should not, or NULL. */
 static const char *shape_fault(const og_trial *t, const og_case *c, size_t i)
 {
@@ -231,8 +248,8 @@ static const char *shape_fault(const og_trial *t, const og_case *c, size_t i)
 		return or_less(og_arena_printf(t->arena, "output '%s' is %s, declared %s", show, og_dtype_name(a->dtype), og_dtype_name(p->dtype)));
 	if (a->rank != p->rank)
 		return or_less(og_arena_printf(t->arena, "output '%s' has %d dims, declared %d", show, a->rank, p->rank));
-	for (int k = 0; k < a->rank; k++) {
-		int64_t declared = og_input_dim(p, k, c->bindings, c->nbindings);
+	for (int k = 0; k < a->rank && !is_left_empty(t, c, i); k++) {
+		int64_t declared = is_number_as_name(p, k) ? -1 : og_input_dim(p, k, c->bindings, c->nbindings);
 		if (declared >= 0 && declared != a->dims[k])
 			return or_less(og_arena_printf(t->arena, "dim %d of output '%s' is %lld, declared %lld, at %s", k, show, (long long)a->dims[k],
 			                               (long long)declared, c->label));

@@ -69,6 +69,7 @@ static const char *canonical_task(const char *task, og_arena *arena)
 		{ "default", OG_TASK_FEATURES }, { "image-feature-extraction", OG_TASK_FEATURES },
 		{ "sentence-similarity", OG_TASK_FEATURES }, { "masked-lm", "fill-mask" }, { "causal-lm", "text-generation" },
 		{ "sequence-classification", "text-classification" }, { "zero-shot-classification", "text-classification" },
+		{ "seq2seq-lm", "text2text-generation" }, { "summarization", "text2text-generation" }, { "translation", "text2text-generation" },
 	};
 	bool past = og_ends_with(task, WITH_PAST);
 	size_t n = strlen(task) - (past ? strlen(WITH_PAST) : 0);

@@ -287,7 +287,9 @@ void og_if(og_build *b, og_val cond, og_branch_fn then_branch, og_branch_fn else
 	}
 	og_graph *t = describe_branch(b, "then", then_branch, arg, nout), *e = describe_branch(b, "else", else_branch, arg, nout);
 	b->ifs++;
-	og_val made[OG_NODE_OUTPUTS_MAX];
+	og_val *made = og_arena_array(b->arena, nout ? nout : 1, sizeof(*made));
+	if (!made)
+		og_build_nomem(b);
 	for (size_t i = 0; i < nout && b->status == OG_OK; i++) {
 		og_value r;
 		if (!join(b, og_model_value(b->m, t->outputs[i]), og_model_value(b->m, e->outputs[i]), i, &r)) {
@@ -303,6 +305,17 @@ void og_if(og_build *b, og_val cond, og_branch_fn then_branch, og_branch_fn else
 	og_attr attrs[] = { { .name = "then_branch", .kind = OG_ATTR_GRAPH, .graph = t }, { .name = "else_branch", .kind = OG_ATTR_GRAPH, .graph = e } };
 	if (append(b, b->graph, "If", &cond, 1, attrs, 2, made, nout))
 		memcpy(out, made, nout * sizeof(*out));
+}
+
+void og_build_say_dim(og_build *b, og_val v, int axis, og_dim d)
+{
+	og_value *x = og_model_value(b->m, v);
+	if (b->status != OG_OK)
+		return;
+	if (!x || !x->node || strcmp(x->node->op, "If") != 0 || axis < 0 || axis >= x->rank || !d.id)
+		og_build_fail(b, ONNXGATE_INTERNAL, "only a dim of what an If gives can be said");
+	else
+		x->dims[axis] = d;
 }
 
 /* ---- what is known ---- */

@@ -88,5 +88,7 @@ typedef void (*og_branch_fn)(og_build *b, void *arg, og_val *out);
 /* A branch sees every value made before it; its weights become initializers of the file. Both branches must agree in dtype
  * and rank; where their dims differ, the result's dim is a symbol of its own. */
 void og_if(og_build *b, og_val cond, og_branch_fn then_branch, og_branch_fn else_branch, void *arg, og_val *out, size_t nout);
+/* Such a dim, of which the description knows more than the branches show: what it is for whoever runs the file. */
+void og_build_say_dim(og_build *b, og_val v, int axis, og_dim d);
 
 #endif

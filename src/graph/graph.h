@@ -82,7 +82,7 @@ typedef struct og_attr {
 	og_graph *graph;
 } og_attr;
 
-#define OG_NODE_OUTPUTS_MAX 64 /* an If gives every cache of a decoder */
+#define OG_NODE_OUTPUTS_MAX (1 + 4 * OG_LAYERS_MAX) /* an If gives every cache of a decoder */
 
 struct og_node {
 	const char *op, *name;

@@ -77,6 +77,8 @@ typedef struct og_field {
 #define OG_LAYERS(type, member, key_) { .kind = OG_FIELD_DIM, .key = (key_), .at = OG_AT_(type, member, int64_t), .max = OG_LAYERS_MAX }
 #define OG_LAYERS_OR(type, member, key_, value) { .kind = OG_FIELD_DIM, .key = (key_), .at = OG_AT_(type, member, int64_t), .max = OG_LAYERS_MAX, \
 	.optional = true, .whole = (value) }
+#define OG_LAYERS_OR_NULL(type, member, key_, value) { .kind = OG_FIELD_DIM, .key = (key_), .at = OG_AT_(type, member, int64_t), .max = OG_LAYERS_MAX, \
+	.optional = true, .none = true, .whole = (value) }
 #define OG_ALSO(type, member, key_) { .kind = OG_FIELD_DIM, .key = (key_), .at = OG_AT_(type, member, int64_t), .optional = true, .also = true }
 #define OG_ALSO_LAYERS(type, member, key_) { .kind = OG_FIELD_DIM, .key = (key_), .at = OG_AT_(type, member, int64_t), .max = OG_LAYERS_MAX, \
 	.optional = true, .also = true }

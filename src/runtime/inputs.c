@@ -133,6 +133,12 @@ static const char *symbol_of(const og_port *p, int axis)
 	return NULL;
 }
 
+bool og_input_is_encoders(const og_port *p)
+{
+	const char *symbol = p->rank ? symbol_of(p, p->rank - 1) : NULL;
+	return symbol && role_of_symbol(symbol) == ROLE_ENCODER;
+}
+
 /* ---- dims ----------------------------------------------------------------------------------------- */
 
 /* The next term of "a + b + 1", or false. */
@@ -412,7 +418,8 @@ og_status og_inputs_make(const og_port *ports, size_t n, const og_binding *b, si
 		if (m.kind == OG_INPUT_UNKNOWN)
 			return og_fail(err, ONNXGATE_UNSUPPORTED, "input '%s' has a name whose meaning is not known",
 			               og_str_show(og_str_of(ports[i].name), name, sizeof(name)));
-		if (og_streq(ports[i].name, "attention_mask") || og_streq(ports[i].name, "decoder_attention_mask") || og_streq(ports[i].name, "input_ids"))
+		if (og_streq(ports[i].name, "attention_mask") || og_streq(ports[i].name, "decoder_attention_mask") ||
+		    og_streq(ports[i].name, "encoder_attention_mask") || og_streq(ports[i].name, "input_ids"))
 			m.pad = pad;
 		OG_TRY(shape_array(&ports[i], b, nb, arena, &arrays[i], err));
 		OG_TRY(fill(&m, err));

@@ -104,6 +104,8 @@ og_input_kind og_input_kind_of(const char *name);
 bool og_input_is_sound(const og_port *p); /* samples: [B, sequence] */
 /* Its rows are the texts of a file that takes texts and images, each as many as there are ("text_batch_size"). */
 bool og_input_counts_texts(const og_port *p);
+/* Is its last dim the length of what an encoder reads, where a decoder's is another? */
+bool og_input_is_encoders(const og_port *p);
 
 /* One array per port, in the arena, seeded: a value depends on the seed, the input's name and its own position only, so that
  * a row at a shorter length begins the row at a longer one. Sums such as "past_sequence_length + sequence_length" are computed from

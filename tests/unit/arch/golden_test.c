@@ -63,18 +63,33 @@ static void put_value(og_buf *text, const og_model *m, og_val v)
 		og_buf_printf(text, "%s%s%s", i ? ", " : "[", og_dim_text(m->dims, x->dims[i]), i == x->rank - 1 ? "]" : "");
 }
 
-static void put_graph(og_buf *text, const og_model *m)
+static void put_branch(og_buf *text, const og_model *m, const og_graph *g, int depth);
+
+static void put_graph(og_buf *text, const og_model *m, const og_graph *g, int depth)
 {
-	for (size_t i = 0; i < m->main->nnodes; i++) {
-		const og_node *n = m->main->nodes[i];
-		og_buf_printf(text, "%s", n->op);
+	for (size_t i = 0; i < g->nnodes; i++) {
+		const og_node *n = g->nodes[i];
+		og_buf_printf(text, "%.*s%s", depth, "\t\t\t\t", n->op);
 		for (size_t k = 0; k < n->nin; k++)
 			put_value(text, m, n->in[k]);
 		og_buf_str(text, " ->");
 		for (size_t k = 0; k < n->nout; k++)
 			put_value(text, m, n->out[k]);
 		og_buf_byte(text, '\n');
+		for (size_t k = 0; k < n->nattrs; k++)
+			if (n->attrs[k].graph)
+				put_branch(text, m, n->attrs[k].graph, depth + 1);
 	}
+}
+
+static void put_branch(og_buf *text, const og_model *m, const og_graph *g, int depth)
+{
+	og_buf_printf(text, "%.*s%s:\n", depth, "\t\t\t\t", g->name);
+	put_graph(text, m, g, depth);
+	og_buf_printf(text, "%.*s=>", depth, "\t\t\t\t");
+	for (size_t k = 0; k < g->noutputs; k++)
+		put_value(text, m, g->outputs[k]);
+	og_buf_byte(text, '\n');
 }
 
 static void expect_tensors_and_graph(const char *type)
@@ -89,7 +104,11 @@ static void expect_tensors_and_graph(const char *type)
 	for (size_t i = 0; i < n; i++)
 		og_buf_printf(&tensors, "%s %s\n", c[i].name, og_dims_show(c[i].dims, c[i].rank, shape, sizeof(shape)));
 	expect_text(golden(type, "tensors.txt"), &tensors);
-	put_graph(&graph, d.models[0]);
+	for (size_t i = 0; i < d.n; i++) {
+		if (d.n > 1)
+			og_buf_printf(&graph, "== %s\n", ((const og_plan_inner *)d.plan->inner)->files[i].name);
+		put_graph(&graph, d.models[i], d.models[i]->main, 0);
+	}
 	expect_text(golden(type, "graph.txt"), &graph);
 	og_arena_free(d.arena);
 }
@@ -127,15 +146,24 @@ static og_status convert(const char *type, og_arena *arena, og_error *err)
 	return og_convert_run(p, scratch_dir, scratch("out"), &o, ONNXGATE_VALIDATE_STRUCTURE, NULL, arena, &out, err);
 }
 
-/* "NAME n n n …": the numbers of a line of outputs.txt. */
-static size_t numbers(const char *text, const char *name, double *out, size_t max)
+/* Where "RUN" and "NAME n n n …" begin a line of outputs.txt: its numbers; run: "" where the model is one file. */
+static const char *line_of(const char *text, const char *run, const char *name)
 {
-	char key[64];
-	snprintf(key, sizeof(key), "%s ", name);
+	char key[512];
+	snprintf(key, sizeof(key), "\n%.200s%.200s ", run, name);
+	if (strncmp(text, key + 1, strlen(key + 1)) == 0)
+		return text + strlen(key + 1);
 	const char *p = strstr(text, key);
+	return p ? p + strlen(key) : NULL;
+}
+
+static size_t numbers(const char *text, const char *run, const char *name, double *out, size_t max)
+{
+	const char *p = line_of(text, run, name);
 	size_t n = 0;
-	assert_non_null(p);
-	for (p += strlen(key); *p && *p != '\n' && n < max;) {
+	if (!p)
+		fail_msg("outputs.txt has no %s%s", run, name);
+	while (*p && *p != '\n' && n < max) {
 		char *end;
 		out[n++] = strtod(p, &end);
 		assert_true(end != p);
@@ -144,27 +172,34 @@ static size_t numbers(const char *text, const char *name, double *out, size_t ma
 	return n;
 }
 
+static bool write_number(og_array *a, size_t i, double v)
+{
+	switch (a->dtype) {
+	case OG_F32: ((float *)a->data)[i] = (float)v; return true;
+	case OG_I64: ((int64_t *)a->data)[i] = (int64_t)v; return true;
+	case OG_BOOL: ((uint8_t *)a->data)[i] = v != 0; return true;
+	default: return false;
+	}
+}
+
 /* What outputs.txt has for an input: a batch of two, or of three where it is of texts beside images, and one symbol more at most, whose
  * size follows. */
-static og_array input(const char *text, const og_port *port, og_arena *a)
+static og_array input(const char *text, const char *run, const og_port *port, og_arena *a)
 {
 	static double v[512];
-	size_t n = numbers(text, port->name, v, 512);
+	size_t n = numbers(text, run, port->name, v, 512);
 	og_array in = { .name = port->name, .dtype = port->dtype, .rank = port->rank };
-	int64_t *ids = og_arena_array(a, n, sizeof(*ids)), rest = (int64_t)n;
-	float *reals = og_arena_array(a, n, sizeof(*reals));
+	int64_t rest = (int64_t)n;
 	for (int i = 0; i < in.rank; i++) {
-		in.dims[i] = i ? port->dims[i] : og_input_counts_texts(port) ? 3 : 2;
+		in.dims[i] = port->dims[i] >= 0 || i ? port->dims[i] : og_input_counts_texts(port) ? 3 : 2;
 		rest /= in.dims[i] > 0 ? in.dims[i] : 1;
 	}
 	for (int i = 0; i < in.rank; i++)
 		in.dims[i] = in.dims[i] < 0 ? rest : in.dims[i];
-	for (size_t i = 0; i < n; i++) {
-		ids[i] = (int64_t)v[i];
-		reals[i] = (float)v[i];
-	}
-	in.data = in.dtype == OG_F32 ? (void *)reals : ids;
-	in.size = n * (in.dtype == OG_F32 ? sizeof(*reals) : sizeof(*ids));
+	in.size = n * og_dtype_bits(in.dtype) / 8;
+	in.data = og_arena_alloc(a, in.size + 1);
+	for (size_t i = 0; i < n; i++)
+		assert_true(write_number(&in, i, v[i]));
 	return in;
 }
 
@@ -180,11 +215,44 @@ static void expect_near(const char *type, const og_array *out, const double *wan
 		fail_msg("%s: %s: largest error %g of scale %g", type, out->name, worst, scale);
 }
 
+static void expect_run(const char *type, og_session *s, const char *text, const char *run, og_arena *arena)
+{
+	static double want[512];
+	const og_port *ports;
+	og_error err = { 0 };
+	size_t nout, nin = og_session_inputs(s, &ports);
+	og_array in[16], *out;
+	assert_true(nin <= OG_COUNT(in));
+	for (size_t i = 0; i < nin; i++)
+		in[i] = input(text, run, &ports[i], arena);
+	if (og_session_run(s, in, nin, arena, &out, &nout, &err) != OG_OK)
+		fail_msg("%s: %s", type, err.message);
+	assert_true(nout > 0);
+	for (size_t i = 0; i < nout; i++)
+		expect_near(type, &out[i], want, numbers(text, run, out[i].name, want, 512));
+}
+
+/* The one file, or "FILE/"; "FILE.cached/" is a second run of a merged decoder, in its other branch. */
+static void expect_file(og_runtime *r, const char *type, const described *d, const char *text, const char *file)
+{
+	char path[128], run[128];
+	size_t stem = strlen(file) - strlen(".onnx");
+	snprintf(path, sizeof(path), "out/%s", file);
+	og_session *s = toy_session(r, scratch(path));
+	snprintf(run, sizeof(run), "%.*s%s", d->n > 1 ? (int)stem : 0, file, d->n > 1 ? "/" : "");
+	expect_run(type, s, text, run, d->arena);
+	snprintf(run, sizeof(run), "%.*s.cached/", (int)stem, file);
+	if (line_of(text, run, "input_ids"))
+		expect_run(type, s, text, run, d->arena);
+	else
+		assert_null(strstr(file, "merged"));
+	og_session_free(s);
+}
+
 static void expect_numbers(og_runtime *r, const char *type)
 {
 	described d = describe(type);
-	size_t n, nout;
-	static double want[512];
+	size_t n;
 	og_error err = { 0 };
 	og_auto_buf text;
 	const toy_weight *w = weights_of(&d, 0, &n);
@@ -193,20 +261,9 @@ static void expect_numbers(og_runtime *r, const char *type)
 		fail_msg("%s: %s", type, err.message);
 	og_buf_init(&text, 1 << 20);
 	assert_int_equal(og_file_read(golden(type, "outputs.txt"), 1 << 20, &text, NULL), OG_OK);
-	const char *t = og_buf_cstr(&text);
-	og_session *s = toy_session(r, scratch("out/model.onnx"));
-	const og_port *ports;
-	size_t nin = og_session_inputs(s, &ports);
-	og_array in[16], *out;
-	assert_true(nin <= OG_COUNT(in));
-	for (size_t i = 0; i < nin; i++)
-		in[i] = input(t, &ports[i], d.arena);
-	if (og_session_run(s, in, nin, d.arena, &out, &nout, &err) != OG_OK)
-		fail_msg("%s: %s", type, err.message);
-	assert_true(nout > 0);
-	for (size_t i = 0; i < nout; i++)
-		expect_near(type, &out[i], want, numbers(t, out[i].name, want, 512));
-	og_session_free(s);
+	const og_file *files = ((const og_plan_inner *)d.plan->inner)->files;
+	for (size_t i = 0; i < d.n; i++)
+		expect_file(r, type, &d, og_buf_cstr(&text), files[i].name);
 	og_arena_free(d.arena);
 }
 
