@@ -191,6 +191,23 @@ static void test_inputs__texts_are_counted_apart(void **state)
 	assert_int_equal(make(&images, 1, &both, NULL, 1, arena)[0].dims[0], 2);
 }
 
+/* What an encoder reads has a length of its own; a mask of it is padded as its texts are. */
+static void test_inputs__an_encoder_has_a_length_of_its_own(void **state)
+{
+	og_auto(og_arena) *arena = og_arena_new();
+	const og_port ports[] = { port2("encoder_attention_mask", "batch_size", "encoder_sequence_length"), port2("input_ids", "batch_size", "decoder_sequence_length") };
+	og_run_shape shape = { .batch = 2, .sequence = 3, .encoder_sequence = 5 };
+	const int64_t pad[] = { 0, 2 };
+	(void)state;
+
+	assert_true(og_input_is_encoders(&ports[0]) && !og_input_is_encoders(&ports[1]));
+	og_array *in = make(ports, 2, &shape, pad, 1, arena);
+	assert_int_equal(in[0].dims[1], 5);
+	assert_int_equal(in[1].dims[1], 3);
+	const int64_t want[] = { 1, 1, 1, 1, 1, 1, 1, 1, 0, 0 };
+	assert_memory_equal(in[0].data, want, sizeof(want));
+}
+
 /* Each text ends with the id that it is pooled by, which nothing else has; pad is before or behind it among the ids. */
 static void test_inputs__texts_end_with_the_end_id(void **state)
 {
@@ -308,6 +325,7 @@ int main(void)
 		cmocka_unit_test(test_inputs__boxes_have_their_corners_in_order),
 		cmocka_unit_test(test_inputs__images_have_the_size_of_the_config),
 		cmocka_unit_test(test_inputs__texts_are_counted_apart),
+		cmocka_unit_test(test_inputs__an_encoder_has_a_length_of_its_own),
 		cmocka_unit_test(test_inputs__texts_end_with_the_end_id),
 		cmocka_unit_test(test_inputs__padding_that_its_id_tells_has_it),
 		cmocka_unit_test(test_inputs__sound_is_a_sequence_of_samples),
