@@ -195,7 +195,8 @@ static void test_inputs__texts_are_counted_apart(void **state)
 static void test_inputs__an_encoder_has_a_length_of_its_own(void **state)
 {
 	og_auto(og_arena) *arena = og_arena_new();
-	const og_port ports[] = { port2("encoder_attention_mask", "batch_size", "encoder_sequence_length"), port2("input_ids", "batch_size", "decoder_sequence_length") };
+	const og_port ports[] = { port2("encoder_attention_mask", "batch_size", "encoder_sequence_length"),
+		port2("input_ids", "batch_size", "decoder_sequence_length") };
 	og_run_shape shape = { .batch = 2, .sequence = 3, .encoder_sequence = 5 };
 	const int64_t pad[] = { 0, 2 };
 	(void)state;
