@@ -178,7 +178,7 @@ static og_val encode(og_build *b, const void *config, og_val ids, og_val mask)
 	if (!fits(b, c))
 		return OG_NONE;
 	OG_SCOPE(b, "encoder") {
-		og_val bias = og_add(b, distances(b, c, og_positions(b, ids, 0), OG_NONE, false), og_mask_bias(b, mask));
+		og_val padding = og_mask_bias(b, mask), bias = og_add(b, distances(b, c, og_positions(b, ids, 0), OG_NONE, false), padding);
 		x = embed(b, c, ids);
 		for (int64_t i = 0; i < c->layers && !og_build_stuck(b); i++)
 			OG_SCOPE(b, "block.%d", (int)i) {
@@ -198,7 +198,8 @@ static og_val decode(og_build *b, const void *config, og_seq2seq_in *in)
 		return OG_NONE;
 	OG_SCOPE(b, "decoder") {
 		og_val before = og_binary(b, "LessOrEqual", in->self.keys, in->self.queries); /* [S, T] */
-		og_val bias = og_where(b, before, distances(b, c, in->self.queries, in->self.keys, true), og_const_f32(b, -FLT_MAX));
+		og_val lowest = og_const_f32(b, -FLT_MAX), near = distances(b, c, in->self.queries, in->self.keys, true);
+		og_val bias = og_where(b, before, near, lowest);
 		og_val cross = og_mask_bias(b, in->mask);
 		x = embed(b, c, in->self.ids);
 		for (int64_t i = 0, n = c->decoder_layers ? c->decoder_layers : c->layers; i < n && !og_build_stuck(b); i++)

@@ -40,10 +40,10 @@ static og_status describe(const og_plan *p, const og_checkpoint *c, og_arena *a,
 
 /* ---- a checkpoint of each architecture ---- */
 
-/* MPNet sorts distances into 32 buckets whatever its config says, and refuses a table of fewer rows. */
+/* MPNet sorts distances into 32 buckets whatever its config says, and refuses a table of fewer rows; T5 wants distances that fill its buckets. */
 static bool cannot_be_small(const og_field *f)
 {
-	return !strcmp(f->key, "relative_attention_num_buckets");
+	return !strcmp(f->key, "relative_attention_num_buckets") || !strcmp(f->key, "relative_attention_max_distance");
 }
 
 /* A key with a dot stands in the document of the name before it. */

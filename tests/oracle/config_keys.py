@@ -30,10 +30,10 @@ def default_of(config, key):
 
 
 def fills(config, key):
-    """What a class may put at once where the description finds null and does so later: a width, a number of heads, the width of one."""
+    """What a class may put at once where the description finds null and does so later: a width, a number of heads or layers, the width of a head."""
     prefix = "".join(part + "." for part in key.split(".")[:-1])
     hidden, heads = default_of(config, prefix + "hidden_size"), default_of(config, prefix + "num_attention_heads")
-    return None, hidden, heads, hidden // heads
+    return None, hidden, heads, hidden // heads, default_of(config, prefix + "num_hidden_layers")
 
 
 def wrong_defaults(model_type, path):
