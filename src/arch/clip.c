@@ -30,17 +30,7 @@ static const og_inert inert[] = {
 	{ "logit_scale_init_value", "training begins with it; the weights have what came of it" },
 	{ "text_config.projection_dim", "projection_dim at the top counts for both" },
 	{ "vision_config.projection_dim", "projection_dim at the top counts for both" },
-	{ "tie_word_embeddings", "words are read, not written" },
-	{ "text_config.tie_word_embeddings", "words are read, not written" },
-	{ "vision_config.tie_word_embeddings", "there are no words" },
-	{ "is_decoder", "neither encoder reads it" },
-	{ "text_config.is_decoder", "the reference does not read it: the mask is causal in any case" },
-	{ "vision_config.is_decoder", "the reference does not read it" },
-	{ "add_cross_attention", "neither encoder reads it" },
-	{ "text_config.add_cross_attention", "the reference does not read it" },
-	{ "vision_config.add_cross_attention", "the reference does not read it" },
-	{ "text_config.is_encoder_decoder", "the reference does not read it" },
-	{ "vision_config.is_encoder_decoder", "the reference does not read it" },
+	OG_DUAL_INERT,
 	{ 0 },
 };
 

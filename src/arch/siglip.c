@@ -28,17 +28,7 @@ static const og_field fields[] = {
 
 static const og_inert inert[] = {
 	{ "num_labels", "there is no classifier" },
-	{ "tie_word_embeddings", "words are read, not written" },
-	{ "text_config.tie_word_embeddings", "words are read, not written" },
-	{ "vision_config.tie_word_embeddings", "there are no words" },
-	{ "is_decoder", "neither encoder reads it" },
-	{ "text_config.is_decoder", "the reference does not read it" },
-	{ "vision_config.is_decoder", "the reference does not read it" },
-	{ "add_cross_attention", "neither encoder reads it" },
-	{ "text_config.add_cross_attention", "the reference does not read it" },
-	{ "vision_config.add_cross_attention", "the reference does not read it" },
-	{ "text_config.is_encoder_decoder", "the reference does not read it" },
-	{ "vision_config.is_encoder_decoder", "the reference does not read it" },
+	OG_DUAL_INERT,
 	{ 0 },
 };
 

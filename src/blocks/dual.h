@@ -41,6 +41,15 @@ typedef struct og_image_tower {
 	OG_DIM_OR(type, member.channels, in "num_channels", channels_), OG_DIM_OR(type, member.image, in "image_size", image_), \
 	OG_DIM_OR(type, member.patch, in "patch_size", patch_)
 
+/* Keys that every config class has and neither encoder reads (the mask of a text is causal, or is not, whatever is_decoder says). */
+#define OG_DUAL_INERT \
+	{ "tie_word_embeddings", "words are read, not written" }, { "text_config.tie_word_embeddings", "words are read, not written" }, \
+	{ "vision_config.tie_word_embeddings", "there are no words" }, { "is_decoder", "neither encoder reads it" }, \
+	{ "text_config.is_decoder", "the reference does not read it" }, { "vision_config.is_decoder", "the reference does not read it" }, \
+	{ "add_cross_attention", "neither encoder reads it" }, { "text_config.add_cross_attention", "the reference does not read it" }, \
+	{ "vision_config.add_cross_attention", "the reference does not read it" }, \
+	{ "text_config.is_encoder_decoder", "the reference does not read it" }, { "vision_config.is_encoder_decoder", "the reference does not read it" }
+
 /* ---- what towers are made of, relative to the scope ---- */
 
 /* The layers "encoder.layers.N". mask: additive, or OG_NONE. */

@@ -127,7 +127,7 @@ class Audio(Kind):
         yield "biases, layer norm", {"conv_bias": True, "feat_extract_norm": "layer"}, None
         for kernel, groups in ((15, 4), (1, 4), (2, 1), (3, 48), (128, 16)):
             yield f"positions of {kernel} in {groups} groups", {"num_conv_pos_embeddings": kernel, "num_conv_pos_embedding_groups": groups}, None
-        yield "small layers", {"adapter_attn_dim": 7, "do_stable_layer_norm": True, "feat_extract_norm": "layer"}, None
+        yield "small layers", {"adapter_attn_dim": 7, "do_stable_layer_norm": True, "feat_extract_norm": "layer", "layer_norm_eps": 1e-3}, None
         yield "small layers, not stable", {"adapter_attn_dim": 7}, None
         yield "small layers, weighted sum", {"adapter_attn_dim": 7, "do_stable_layer_norm": True, "use_weighted_layer_sum": True}, POOLED
         for name, dims, kernels, strides in (
