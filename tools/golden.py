@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Records tests/golden/<type>/outputs.txt: what transformers computes in float64 for the golden config with the weights that the test
-seeds (SplitMix64, tensor i of tensors.txt from seed i, uniform in [-1, 1)). Run in the oracle environment: tools/golden.py TYPE"""
+seeds (SplitMix64, tensor i of tensors.txt from seed i, uniform in [-1, 1)). Then tests/golden/<type>/cases/<name>.txt for each line of
+cases.txt, weights seeded by their names. Run in the oracle environment: tools/golden.py TYPE…"""
+import fnmatch
 import json
 import os
 import re
@@ -104,8 +106,170 @@ def write(folder, lines):
             f.write(f"{name} {' '.join(f'{v:.9g}' for v in t.flatten().tolist())}\n")
 
 
-def main():
-    folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../tests/golden", sys.argv[1])
+# ---- cases -------------------------------------------------------------------------------------------------------------
+
+SPLIT = {  # the classes of one encoder alone
+    "clip": {"text_model": "CLIPTextModelWithProjection", "vision_model": "CLIPVisionModelWithProjection"},
+    "siglip": {"text_model": "SiglipTextModel", "vision_model": "SiglipVisionModel"},
+}
+SCORES = ("logits_per_image", "logits_per_text", "text_embeds", "image_embeds")
+POOLED = ("last_hidden_state", "pooler_output")
+OUTPUTS = {  # of a class, where they are not its logits; else by its ending
+    "CLIPModel": SCORES, "SiglipModel": SCORES, "CLIPVisionModel": POOLED, "SiglipTextModel": POOLED, "SiglipVisionModel": POOLED,
+    "CLIPTextModelWithProjection": ("text_embeds",), "CLIPVisionModelWithProjection": ("image_embeds",),
+}  # fmt: skip
+ENDINGS = {"Model": ("last_hidden_state",), "QuestionAnswering": ("start_logits", "end_logits"), "MaskedImageModeling": ("reconstruction",),
+    "XVector": ("logits", "embeddings")}  # fmt: skip
+SEGMENTS, LENGTHS, FIRST, MADE = ("albert", "bert", "electra"), (41, 29), 16, ("pixel_values", "input_values")
+
+
+def seed_of(name):
+    h = 0xCBF29CE484222325
+    for byte in name.encode():
+        h = ((h ^ byte) * 0x100000001B3) & MASK
+    return h
+
+
+def merged(into, changes):
+    both = {k: merged(into[k], v) if isinstance(v, dict) and isinstance(into.get(k), dict) else v for k, v in changes.items()}
+    return {**into, **both}
+
+
+def seeded(cls, config):
+    """Every weight from its name below the base prefix: which of them a file has is not known here."""
+    model = cls._from_config(config, attn_implementation="eager").double().eval()
+    statistics = [(n, b) for n, b in model.named_buffers() if "running_" in n]
+    with torch.no_grad():
+        for name, p in [*model.named_parameters(), *statistics]:
+            values = fill(p.numel(), seed_of(name.removeprefix(model.base_model_prefix + "."))).reshape(p.shape)
+            p.copy_(values.abs() if name.endswith("running_var") else values)
+    return model
+
+
+def case_inputs(config, cls):
+    inputs = inputs_of(config, [])
+    if cls.endswith("ForImageClassification"):
+        return {"pixel_values": inputs["pixel_values"]}
+    if "input_ids" in inputs and not hasattr(config, "vision_config"):
+        if config.model_type not in SEGMENTS:
+            del inputs["token_type_ids"]
+        if cls.endswith("MultipleChoice"):  # three choices for each of two questions
+            inputs = {n: torch.stack([t, t.flip(0), t.roll(1, -1)], 1) for n, t in inputs.items()}
+    if config.model_type == "siglip":
+        del inputs["attention_mask"]
+    return inputs
+
+
+def outputs_of(cls):
+    found = [names for ending, names in ENDINGS.items() if cls.endswith(ending)]
+    return OUTPUTS.get(cls) or (found[0] if found else ("logits",))
+
+
+def observed(model, inputs, outputs, watched):
+    """Outputs, and of each watched module the first result, "@MODULE": in the order in which they are computed."""
+    seen, hooks = {}, []
+
+    def hook_of(key):
+        def hook(module, args, out):  # gives nothing: what a hook returns takes the place of the module's result
+            seen.setdefault(key, out)
+
+        return hook
+
+    for path, module in model.named_modules():
+        name = path.removeprefix(model.base_model_prefix + ".")
+        place = next((place for pattern, place in watched.items() if fnmatch.fnmatchcase(name, pattern)), None)
+        if place is None or isinstance(module, torch.nn.Identity):
+            continue
+        if not (outputs == ENDINGS["Model"] and name.startswith("pooler")):  # which no file of that task has
+            key = f"@{name}={place}" if place else f"@{name}"
+            hooks.append(module.register_forward_hook(hook_of(key)))
+    torch.set_default_dtype(torch.float64)
+    with torch.no_grad():
+        got = model(**inputs)
+    torch.set_default_dtype(torch.float32)
+    for hook in hooks:
+        hook.remove()
+    return {n: got[n] for n in outputs if got.get(n) is not None}, seen
+
+
+def ragged(rows):
+    """One array of rows of different lengths, nan behind their ends."""
+    if rows[0].dim() < 2:
+        return torch.stack(rows)
+    whole = torch.full((len(rows), *rows[0].shape), float("nan"), dtype=torch.float64)
+    for i, row in enumerate(rows):
+        whole[i, : len(row)] = row
+    return whole
+
+
+def masked(model, inputs, outputs, watched):
+    """Each row alone, as long as it is: what a file gives for a padded batch. Of the modules, what the first row shows."""
+    values = inputs["input_values"]
+    runs = [observed(model, {"input_values": values[i : i + 1, :n]}, outputs, watched) for i, n in enumerate(LENGTHS)]
+    mask = torch.stack([(torch.arange(values.shape[1]) < n).long() for n in LENGTHS])
+    return {**inputs, "attention_mask": mask}, {n: ragged([got[n][0] for got, _ in runs]) for n in outputs}, runs[0][1]
+
+
+def line(name, t):
+    numbers = "seed 1000" if name.rpartition("/")[2] in MADE else " ".join(f"{v:.9g}" for v in t.flatten().tolist())
+    return f"{name} {list(t.shape)} {numbers}\n"
+
+
+def tap(name, t, whole):
+    """The largest, the sum (of rows that are all as long as the first: else nan), the first few."""
+    total = t.sum().item() if whole else float("nan")
+    return f"{name} {list(t.shape)} {t.abs().max().item():.9g} {total:.9g} {' '.join(f'{v:.9g}' for v in t.flatten().tolist()[:FIRST])}\n"
+
+
+def file_of(model, cls, inputs, variant, watched, prefix=""):
+    names = outputs_of(cls)
+    if variant == "with-mask":
+        inputs, got, seen = masked(model, inputs, names, watched)
+    else:
+        got, seen = observed(model, inputs, names, watched)
+    lines = [line(prefix + n, t) for n, t in [*inputs.items(), *got.items()]]
+    return lines + [tap(prefix + n, t, variant != "with-mask") for n, t in seen.items()]
+
+
+def case(folder, base, row, watched):
+    name, cls, task, variant, changes = row.split(" ", 4)
+    config = transformers.AutoConfig.for_model(**merged(base, json.loads(changes)))
+    inputs = case_inputs(config, cls)
+    if variant == "split":
+        lines = []
+        for file, tower in SPLIT[config.model_type].items():
+            part = config.text_config if file == "text_model" else config.vision_config
+            if config.model_type == "clip":  # the classes of one encoder look for the width there
+                part.projection_dim = config.projection_dim
+            own = {n: t for n, t in inputs.items() if (n == "pixel_values") == (file == "vision_model")}
+            own = {n: t[:2] for n, t in own.items()}
+            lines += file_of(seeded(getattr(transformers, tower), part), tower, own, variant, watched, file + "/")
+    else:
+        if task == "feature-extraction":
+            cls = transformers.MODEL_MAPPING[type(config)].__name__
+        lines = file_of(seeded(getattr(transformers, cls), config), cls, inputs, variant, watched)
+    if any("nan" in text for text in lines) and variant != "with-mask":
+        sys.exit(f"{name}: the reference is not finite")
+    with open(os.path.join(folder, "cases", name + ".txt"), "w", encoding="utf-8") as f:
+        f.writelines(lines)
+
+
+def cases(folder):
+    """Lines of cases.txt: "watch MODULE…" (a pattern; =PLACE where our graph has it elsewhere), "NAME CLASS TASK VARIANT CHANGES"."""
+    path, watched = os.path.join(folder, "cases.txt"), {}
+    if not os.path.exists(path):
+        return
+    os.makedirs(os.path.join(folder, "cases"), exist_ok=True)
+    with open(path, encoding="utf-8") as f, open(os.path.join(folder, "config.json"), encoding="utf-8") as g:
+        rows, base = [text for text in f.read().splitlines() if not text.startswith("#")], json.load(g)
+    for row in rows:
+        if row.startswith("watch "):
+            watched |= {word.partition("=")[0]: word.partition("=")[2] for word in row.split()[1:]}
+        else:
+            case(folder, base, row, watched)
+
+
+def outputs(folder):
     config = transformers.AutoConfig.for_model(**json.load(open(os.path.join(folder, "config.json"))))
     cls = getattr(transformers, config.architectures[0])  # "eager" is the form of attention that honours every key of a config
     model = cls._from_config(config, attn_implementation="eager").double().eval()
@@ -132,6 +296,14 @@ def main():
     with torch.no_grad():
         outputs = {name: t for name, t in run(model, inputs).items() if f"-> {name}[" in graph}
     write(folder, {**inputs, **outputs})
+
+
+def main():
+    for family in sys.argv[1:]:
+        folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../tests/golden", family)
+        outputs(folder)
+        torch.set_default_dtype(torch.float32)
+        cases(folder)
 
 
 main()

@@ -15,6 +15,8 @@ typedef struct toy_weight {
 	const char *name;
 	int rank;
 	int64_t dims[4];
+	uint64_t seed; /* of its numbers; 0: its place in the list */
+	bool positive;
 } toy_weight;
 
 static inline size_t toy_count(const toy_weight *w)
@@ -33,7 +35,7 @@ static inline void toy_fill(float *p, size_t n, uint64_t seed)
 		p[i] = (float)(og_random_unit(&r) * 2 - 1);
 }
 
-/* Writes dir/model.safetensors; weight i is toy_fill()ed with seed i. */
+/* Writes dir/model.safetensors; weight i is toy_fill()ed with its seed. */
 static inline og_checkpoint *toy_checkpoint(const toy_weight *w, size_t n)
 {
 	og_auto_buf header, data;
@@ -44,7 +46,9 @@ static inline og_checkpoint *toy_checkpoint(const toy_weight *w, size_t n)
 		size_t count = toy_count(&w[i]), begin = data.n;
 		float *p = calloc(count ? count : 1, sizeof(*p));
 		assert_non_null(p);
-		toy_fill(p, count, i);
+		toy_fill(p, count, w[i].seed ? w[i].seed : i);
+		for (size_t k = 0; w[i].positive && k < count; k++)
+			p[k] = p[k] < 0 ? -p[k] : p[k];
 		og_buf_add(&data, p, count * sizeof(*p));
 		free(p);
 		og_buf_printf(&header, "%s\"%s\":{\"dtype\":\"F32\",\"shape\":[", i ? "," : "", w[i].name);
