@@ -247,6 +247,8 @@ def case(folder, base, row, watched):
     else:
         if task == "feature-extraction":
             cls = transformers.MODEL_MAPPING[type(config)].__name__
+        if task == "fill-mask":
+            cls = transformers.MODEL_FOR_MASKED_LM_MAPPING[type(config)].__name__
         lines = file_of(seeded(getattr(transformers, cls), config), cls, inputs, variant, watched)
     if any("nan" in text for text in lines) and variant != "with-mask":
         sys.exit(f"{name}: the reference is not finite")

@@ -398,8 +398,48 @@ static void test_cases__tasks_and_switches_are_those_of_transformers(void **stat
 	assert_int_equal(failed, 0);
 }
 
+static bool generates(const og_arch *a)
+{
+	for (const og_head *h = a->heads; h->class_name; h++)
+		if (og_ends_with(h->task, "generation"))
+			return true;
+	return false;
+}
+
+static void expect_line(const og_arch *a, const char *cases, const og_head *h, const char *variant)
+{
+	char asked[160], own[160];
+	snprintf(asked, sizeof(asked), " %s %s %s ", h->class_name, h->task, variant);
+	snprintf(own, sizeof(own), " %s - %s ", h->class_name, variant);
+	if (!strstr(cases, asked) && !strstr(cases, own))
+		fail_msg("%s/cases.txt: no case of %s, %s, %s", a->model_type, h->class_name, h->task, variant);
+}
+
+/* A head without a case would go unnoticed; so would a switch, but which those are nothing here knows. */
+static void test_cases__every_head_of_an_encoder_has_one(void **state)
+{
+	size_t n;
+	const og_arch *const *all = og_arch_all(&n);
+	(void)state;
+	for (size_t i = 0; i < n; i++) {
+		og_auto_buf text;
+		og_buf_init(&text, 1 << 16);
+		if (generates(all[i])) /* golden_test.c has all of its files */
+			continue;
+		assert_int_equal(og_file_read(case_path(all[i]->model_type, "cases.txt"), 1 << 16, &text, NULL), OG_OK);
+		for (const og_head *h = all[i]->heads; h->class_name; h++) {
+			expect_line(all[i], og_buf_cstr(&text), h, "-");
+			for (const og_variant *v = h->variants; v && v->name; v++)
+				expect_line(all[i], og_buf_cstr(&text), h, v->name);
+		}
+	}
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { SCRATCH_TEST(test_cases__tasks_and_switches_are_those_of_transformers) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_cases__every_head_of_an_encoder_has_one),
+		SCRATCH_TEST(test_cases__tasks_and_switches_are_those_of_transformers),
+	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
