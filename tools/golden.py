@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Records tests/golden/<type>/outputs.txt: what transformers computes in float64 for the golden config with the weights that the test
 seeds (SplitMix64, tensor i of tensors.txt from seed i, uniform in [-1, 1)). Then tests/golden/<type>/cases/<name>.txt for each line of
-cases.txt, weights seeded by their names. Run in the oracle environment: tools/golden.py TYPE…"""
+cases.txt, weights seeded by their names and shapes. Run in the oracle environment: tools/golden.py TYPE…"""
 import fnmatch
 import json
 import os
@@ -123,9 +123,9 @@ ENDINGS = {"Model": ("last_hidden_state",), "QuestionAnswering": ("start_logits"
 SEGMENTS, LENGTHS, FIRST, MADE = ("albert", "bert", "electra"), (41, 29), 16, ("pixel_values", "input_values")
 
 
-def seed_of(name):
+def seed_of(name, shape):
     h = 0xCBF29CE484222325
-    for byte in name.encode():
+    for byte in f"{name} {list(shape)}".encode():
         h = ((h ^ byte) * 0x100000001B3) & MASK
     return h
 
@@ -136,12 +136,12 @@ def merged(into, changes):
 
 
 def seeded(cls, config):
-    """Every weight from its name below the base prefix: which of them a file has is not known here."""
+    """Every weight from its shape and its name below the base prefix: which of them a file has is not known here."""
     model = cls._from_config(config, attn_implementation="eager").double().eval()
     statistics = [(n, b) for n, b in model.named_buffers() if "running_" in n]
     with torch.no_grad():
         for name, p in [*model.named_parameters(), *statistics]:
-            values = fill(p.numel(), seed_of(name.removeprefix(model.base_model_prefix + "."))).reshape(p.shape)
+            values = fill(p.numel(), seed_of(name.removeprefix(model.base_model_prefix + "."), p.shape)).reshape(p.shape)
             p.copy_(values.abs() if name.endswith("running_var") else values)
     return model
 
@@ -171,7 +171,7 @@ def observed(model, inputs, outputs, watched):
 
     def hook_of(key):
         def hook(module, args, out):  # gives nothing: what a hook returns takes the place of the module's result
-            seen.setdefault(key, out)
+            seen.setdefault(key, out if isinstance(out, torch.Tensor) else out[0])
 
         return hook
 

@@ -2,7 +2,7 @@
  *
  * Golden cases: tests/golden/<type>/cases.txt names the tasks and switches of a family, each a change of the golden's config.json;
  * cases/<name>.txt has what transformers computes in float64 for it (tools/golden.py), and what some of its modules give on the way. Each is
- * described, written and run by the real ONNX Runtime; the weights are seeded by their names, here as there. */
+ * described, written and run by the real ONNX Runtime; the weights are seeded by their names and shapes, here as there. */
 #include "../graph/checkpoint_toy.h"
 
 #include "../toy_runtime.h"
@@ -10,6 +10,7 @@
 #include "convert/convert_int.h"
 #include "graph/emit.h"
 
+#include <fnmatch.h>
 #include <math.h>
 
 #define LIMIT 1e-5 /* of the largest number */
@@ -65,15 +66,16 @@ static og_json *config_of(const one_case *c)
 	return doc;
 }
 
-/* FNV-1a of the name below the base prefix, which some classes' tensors have and others' have not. */
-static uint64_t seed_of(const char *name, const char *base)
+/* FNV-1a of "NAME [DIMS]", the name below the base prefix, which some classes' tensors have and others' have not. */
+static uint64_t seed_of(const og_claim *c, const char *base)
 {
+	char shape[128], text[512];
 	uint64_t h = 0xcbf29ce484222325u;
 	size_t n = base ? strlen(base) : 0;
-	if (n && strncmp(name, base, n) == 0 && name[n] == '.')
-		name += n + 1;
-	for (; *name; name++)
-		h = (h ^ (unsigned char)*name) * 0x100000001b3u;
+	bool prefixed = n && strncmp(c->name, base, n) == 0 && c->name[n] == '.';
+	snprintf(text, sizeof(text), "%.300s %s", c->name + (prefixed ? n + 1 : 0), og_dims_show(c->dims, c->rank, shape, sizeof(shape)));
+	for (const char *p = text; *p; p++)
+		h = (h ^ (unsigned char)*p) * 0x100000001b3u;
 	return h;
 }
 
@@ -83,7 +85,7 @@ static og_checkpoint *checkpoint_of(const og_ledger *l, const og_arch *arch, og_
 	const og_claim *claims = og_ledger_claims(l, &n);
 	toy_weight *w = og_arena_array(arena, n, sizeof(*w));
 	for (size_t i = 0; i < n; i++) {
-		w[i] = (toy_weight){ .name = claims[i].name, .rank = claims[i].rank, .seed = seed_of(claims[i].name, arch->base_prefix) };
+		w[i] = (toy_weight){ .name = claims[i].name, .rank = claims[i].rank, .seed = seed_of(&claims[i], arch->base_prefix) };
 		w[i].positive = og_ends_with(claims[i].name, "running_var");
 		assert_true(claims[i].rank <= (int)OG_COUNT(w[i].dims));
 		memcpy(w[i].dims, claims[i].dims, (size_t)claims[i].rank * sizeof(int64_t));
@@ -172,33 +174,31 @@ static bool input(const one_case *c, const char *run, const og_port *port, og_ar
 /* ---- intermediate values ---- */
 
 /* "/bert/encoder/layer.0/output/LayerNorm/Add_1" is of the module "encoder.layer.0.output.LayerNorm" of the base model. */
-static bool is_of_module(const char *node, const char *module, size_t n, const char *base)
+static bool is_of_module(const char *node, const char *module, const char *base)
 {
+	char place[256];
 	const char *end = strrchr(node, '/');
 	size_t skip = base ? strlen(base) : 0;
-	if (!end || *node++ != '/')
+	if (!end || *node++ != '/' || end < node)
 		return false;
 	if (skip && strncmp(node, base, skip) == 0 && node[skip] == '/' && node + skip < end)
 		node += skip + 1;
-	if ((size_t)(end - node) != n)
-		return false;
-	for (size_t i = 0; i < n; i++)
-		if ((node[i] == '/' ? '.' : node[i]) != module[i])
-			return false;
-	return true;
+	snprintf(place, sizeof(place), "%.*s", (int)(end - node), node);
+	for (char *p = place; *p; p++)
+		*p = *p == '/' ? '.' : *p;
+	return fnmatch(module, place, 0) == 0;
 }
 
-/* The last value of the module that a line is of: "@MODULE" or, where the node's place is another one, "@MODULE=PLACE". */
+/* The last value of the module that a line is of: "@MODULE" or, where the node's place is another one, "@MODULE=PLACE", with * in it. */
 static og_val value_of(const og_model *m, const char *key, const char *base)
 {
+	char module[256];
 	size_t n = strcspn(key, " "), to = strcspn(key, "=");
 	og_val found = OG_NONE;
-	if (to < n) {
-		key += to + 1;
-		n -= to + 1;
-	}
+	to = to < n ? to + 1 : 0;
+	snprintf(module, sizeof(module), "%.*s", (int)(n - to), key + to);
 	for (size_t i = 0; i < m->main->nnodes; i++)
-		if (is_of_module(m->main->nodes[i]->name, key, n, base))
+		if (is_of_module(m->main->nodes[i]->name, module, base))
 			found = m->main->nodes[i]->out[0];
 	return found;
 }
