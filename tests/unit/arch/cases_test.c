@@ -14,7 +14,6 @@
 #include <math.h>
 
 #define LIMIT 1e-5 /* of the largest number */
-#define FIRST 16   /* numbers of an intermediate value that are recorded */
 
 typedef struct one_case {
 	const char *type;
@@ -247,7 +246,7 @@ static bool tap_fits(const og_array *a, const char *p)
 		return false;
 	for (size_t i = 0; whole && i < n; i++)
 		own += (double)x[i];
-	for (size_t i = 0; i < FIRST && i < n && i * sizeof(float) < a->size; i++)
+	for (size_t i = 0; *p == ' ' && i * sizeof(float) < a->size; i++)
 		worst = fmax(worst, fabs((double)x[i] - number(&p)));
 	return worst <= LIMIT * largest && (!whole || fabs(own - sum) <= LIMIT * largest * (double)n);
 }
