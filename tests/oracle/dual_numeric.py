@@ -12,7 +12,7 @@ import torch
 import transformers
 from _dual_families import FAMILIES, SECTIONS, TASKS, has_texts, key_of, nested
 from _numeric import ACTIVATIONS, Kind, judge_dims, main
-from _oracle import Worst, as_default, load_reference, make_inputs, run_reference, session
+from _oracle import Worst, as_default, make_inputs, run_reference, session
 from image_numeric import make_images
 
 DEFAULT_EOS = 49407  # of both config classes
@@ -228,7 +228,15 @@ class Dual(Kind):
             (3, middle, "left", "padded", 5), (5, middle, "right", "chance", 1), (2, longest, "none", "once", 4), (3, longest, "left", "chance", 1),
             (4, longest, "right", "twice", 3),
         ):  # fmt: skip
+            if "fp16" in c["options"] and padding == "left" and ending in ("chance", "padded"):
+                continue  # its end is found in the padding, which sees nothing: rounding decides what that gets
             yield {**self.texts(c, rng, (texts, min(length, longest)), padding, ending), **make_images(rng, images, shape)}
+
+    def load(self, cls, folder, dtype):
+        model = super().load(cls, folder, dtype)
+        if dtype == torch.float64:
+            model.set_attn_implementation("sdpa")  # eager casts its scores to single precision, where the mask's lowest number is -inf: NaN
+        return model
 
     def attention_focus(self, model, inputs):
         """Of the layers of both towers: read off as they are computed, since not every class gives them."""
@@ -290,7 +298,7 @@ def split_one(run, c, figures):
     for file, cls in family["towers"].items():
         headless = file == "vision_model" and not config.get("vision_config.vision_use_head", True)
         outputs = [o for o in family["embeds"][file] if o != "pooler_output" or not headless]
-        exact, single = (load_reference(getattr(transformers, cls), folder, dtype) for dtype in (torch.float64, torch.float32))
+        exact, single = (DUAL.load(getattr(transformers, cls), folder, dtype) for dtype in (torch.float64, torch.float32))
         s, worst = session(os.path.join(out, file + ".onnx")), Worst(outputs)
         assert [o.name for o in s.get_outputs()] == outputs, [o.name for o in s.get_outputs()]
         assert {i.shape[0] for i in s.get_inputs()} == {"batch_size"}

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 import transformers
 from _families import FAMILIES, input_names, longest_text
-from _oracle import LIMIT, ROOT, Run, load_reference, make_inputs, over_valid, session
+from _oracle import LIMIT, ROOT, Run, as_default, load_reference, make_inputs, over_valid, session
 from safetensors.torch import save_file
 from text_numeric import TEXT
 
@@ -112,7 +112,7 @@ def modes_of(config):
 
 def reference(encoder, modules, inputs, dtype):
     ids, mask = (torch.from_numpy(inputs[k]) for k in ("input_ids", "attention_mask"))
-    with torch.no_grad():
+    with torch.no_grad(), as_default(dtype):
         x, s = encoder(input_ids=ids, attention_mask=mask).last_hidden_state, None
         for name, config, tensors in modules:
             t = {k: v.to(dtype) for k, v in (tensors or {}).items()}
