@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Our export beside Optimum's and torch.onnx.export(dynamo=True)'s of the same checkpoints: bench/export.py [--quick] [--only FAMILY] [--build DIR].
+"""Our export beside Optimum's and torch.onnx.export(dynamo=True)'s of the same checkpoints: bench/export.py [--quick] [--write] [--only FAMILY]
+[--build DIR].
 
 Inputs, outputs, their order, dtypes and dims (what differs must follow from a rule of DIFFERENCES), nodes, size, time and memory of the
-export, and ONNX Runtime's latency. A new family is a row of FAMILIES. It is a section of bench/figures.py; run by itself it prints that
-section. --quick judges ports, nodes, sizes and numbers of tiny checkpoints, without a clock: a test."""
+export, and ONNX Runtime's latency. A new family is a row of FAMILIES. --write puts the section into bench/RESULTS.md, where bench/figures.py,
+which takes less time, leaves it. --quick judges ports, nodes, sizes and numbers of tiny checkpoints, without a clock: a test."""
 
 import argparse
 import hashlib
@@ -423,7 +424,7 @@ def measure(runs, program, only=""):
         files.append((family, size, figures["file"]))
         latencies += figures["rows"]
         controls += figures["controls"]
-    lines = [f"## The export beside Optimum's and PyTorch's, {len(files)} checkpoints, {runs} alternating runs", ""]
+    lines = [f"{TITLE}, {len(files)} checkpoints, {runs} alternating runs", "", "Written by `python3 bench/export.py --write`.", ""]
     lines += emission_lines(files) + graph_lines(files) + latency_lines(controls + latencies)
     return lines[:-1], summary(files, latencies)
 
@@ -489,9 +490,29 @@ def quick(program, only):
     return failed or not passed
 
 
+TITLE = "## The export beside Optimum's and PyTorch's"
+
+
+def section():
+    """That of bench/RESULTS.md as it is; "" when there is none."""
+    with open(os.path.join(ROOT, "bench/RESULTS.md"), encoding="utf-8") as f:
+        text = f.read()
+    return text[text.index(TITLE) :] if TITLE in text else ""
+
+
+def write(lines):
+    """The last section of bench/RESULTS.md."""
+    path, old = os.path.join(ROOT, "bench/RESULTS.md"), section()
+    with open(path, encoding="utf-8") as f:
+        text = f.read()
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(text[: len(text) - len(old)].rstrip("\n") + "\n\n" + "\n".join(lines).rstrip("\n") + "\n")
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     p.add_argument("--quick", action="store_true", help="judge tiny checkpoints, without a clock")
+    p.add_argument("--write", action="store_true", help="put the section into bench/RESULTS.md")
     p.add_argument("--only", default="", help="families whose name contains this")
     p.add_argument("--build", default=BUILD, help="folder of the built program")
     p.add_argument("--runs", type=int, default=RUNS, help="alternating runs of an export")
@@ -504,6 +525,8 @@ def main():
     print("\n".join(lines) + "\n")
     for row in summary:
         print("%s: %s (aim: %s)" % row)
+    if args.write:
+        write([*lines, "", *("- %s: %s (aim: %s)" % row for row in summary)])
 
 
 if __name__ == "__main__":

@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The figures of the README: bench/figures.py [--write] [--runs N] [SECTION…].
 
-Sections: numeric emission memory convert determinism latency formats export. Each ratio comes from runs that alternate with what it is compared with,
+Sections: numeric emission memory convert determinism latency formats. Each ratio comes from runs that alternate with what it is compared with,
 inside one process; the median and the lowest and highest are shown. --write puts the tables into bench/RESULTS.md and the
-summary into the README. 'numeric', 'convert', 'formats' and 'export' need scripts/oracle_env.sh, 'latency' scripts/get_minilm.sh (they are run)."""
+summary into the README; the section of bench/export.py, which takes some 20 minutes by itself, stays as it is there. 'numeric', 'convert' and
+'formats' need scripts/oracle_env.sh, 'latency' scripts/get_minilm.sh (they are run)."""
 
 import argparse
 import hashlib
@@ -207,16 +208,10 @@ def file_formats(runs):
     return formats.measure(runs)
 
 
-def exports(runs):
-    subprocess.run([os.path.join(ROOT, "scripts/oracle_env.sh")], check=True, stdout=subprocess.DEVNULL)
-    return export.measure(runs, PROGRAM)
-
-
 SECTIONS = {  # name: function, runs
     "numeric": (numeric, 1), "emission": (emission, 9), "memory": (memory, 3), "convert": (convert, 3), "determinism": (determinism, 1),
     "latency": (latency, 30),
     "formats": (file_formats, 9),
-    "export": (exports, export.RUNS),
 }  # fmt: skip
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 
@@ -263,8 +258,9 @@ def main():
     for name in ("out", "out-optimum", "copy"):
         fresh(name)
     if args.write:
+        kept = export.section()
         with open(os.path.join(ROOT, "bench/RESULTS.md"), "w", encoding="utf-8") as f:
-            f.write("\n".join(text).rstrip("\n") + "\n")
+            f.write("\n".join([*text, kept]).rstrip("\n") + "\n")
         write_readme(summary)
     for row in summary:
         print("%s: %s (aim: %s)" % row)
