@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the file promises to its caller: inputs and outputs that are typed. */
+ * What the file promises to its caller: inputs and outputs that are typed, and of the kind that they are made of. */
 #include "check/structure.h"
 
 #include "base/limits.h"
+#include "base/str.h"
+#include "base/strmap.h"
 
 static void check_value(og_findings *f, const og_onnx_value *v, const char *what)
 {
@@ -28,6 +30,38 @@ static void check_value(og_findings *f, const og_onnx_value *v, const char *what
 	}
 }
 
+static bool add_kinds(og_strmap *kinds, const og_onnx_value *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		uint64_t *slot = v[i].type ? og_strmap_slot(kinds, v[i].name) : NULL;
+		if (v[i].type && !slot)
+			return false;
+		if (slot)
+			*slot = v[i].type->kind;
+	}
+	return true;
+}
+
+/* An Identity gives what it takes: a tensor, a sequence, an optional value. What is said of shapes and elements is compared elsewhere. */
+static og_status check_identities(og_findings *f, const og_onnx_graph *g, og_error *err)
+{
+	og_auto(og_arena) *arena = og_arena_new();
+	og_strmap *kinds = arena ? og_strmap_new(arena) : NULL;
+	bool kept = kinds && add_kinds(kinds, g->inputs, g->ninputs) && add_kinds(kinds, g->value_info, g->nvalue_info);
+
+	if (!kept || !add_kinds(kinds, g->outputs, g->noutputs))
+		return og_fail_nomem(err);
+	for (size_t i = 0; i < g->nnodes; i++) {
+		const og_onnx_node *n = &g->nodes[i];
+		if (!og_streq(n->op_type, "Identity") || n->domain[0] || n->ninputs != 1 || n->noutputs != 1)
+			continue;
+		const uint64_t *in = og_strmap_find(kinds, n->inputs[0]), *out = og_strmap_find(kinds, n->outputs[0]);
+		if (in && out && *in && *out && *in != *out)
+			og_fault(f, "Identity '%s': what it gives is declared as another kind than what it takes", n->outputs[0]);
+	}
+	return OG_OK;
+}
+
 og_status og_structure_outputs(og_structure *st, og_error *err)
 {
 	const og_onnx_graph *g = st->model->graph;
@@ -37,6 +71,7 @@ og_status og_structure_outputs(og_structure *st, og_error *err)
 		check_value(&f, &g->inputs[i], "input");
 	for (size_t i = 0; i < g->noutputs; i++)
 		check_value(&f, &g->outputs[i], "output");
+	OG_TRY(check_identities(&f, g, err));
 	if (g->noutputs == 0)
 		og_fault(&f, "the graph has no outputs");
 	return og_findings_row(&f, "structure.outputs", err, "%zu inputs and %zu outputs", g->ninputs, g->noutputs);
