@@ -30,15 +30,23 @@ static void check_value(og_findings *f, const og_onnx_value *v, const char *what
 	}
 }
 
-static bool add_kinds(og_strmap *kinds, const og_onnx_value *v, size_t n)
+static bool add_types(og_strmap *types, const og_onnx_value *v, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		uint64_t *slot = v[i].type ? og_strmap_slot(kinds, v[i].name) : NULL;
-		if (v[i].type && !slot)
+		uint64_t *slot = og_strmap_slot(types, v[i].name);
+		if (!slot)
 			return false;
-		if (slot)
-			*slot = v[i].type->kind;
+		*slot = (uint64_t)(uintptr_t)v[i].type;
 	}
+	return true;
+}
+
+/* A tensor, a sequence of such, …; what is not said is no difference. (The reader limits how deep types are.) */
+static bool same_kind(const og_onnx_type *a, const og_onnx_type *b)
+{
+	for (; a && b && a->kind && b->kind; a = a->inner, b = b->inner)
+		if (a->kind != b->kind)
+			return false;
 	return true;
 }
 
@@ -46,17 +54,17 @@ static bool add_kinds(og_strmap *kinds, const og_onnx_value *v, size_t n)
 static og_status check_identities(og_findings *f, const og_onnx_graph *g, og_error *err)
 {
 	og_auto(og_arena) *arena = og_arena_new();
-	og_strmap *kinds = arena ? og_strmap_new(arena) : NULL;
-	bool kept = kinds && add_kinds(kinds, g->inputs, g->ninputs) && add_kinds(kinds, g->value_info, g->nvalue_info);
+	og_strmap *types = arena ? og_strmap_new(arena) : NULL;
+	bool kept = types && add_types(types, g->inputs, g->ninputs) && add_types(types, g->value_info, g->nvalue_info);
 
-	if (!kept || !add_kinds(kinds, g->outputs, g->noutputs))
+	if (!kept || !add_types(types, g->outputs, g->noutputs))
 		return og_fail_nomem(err);
 	for (size_t i = 0; i < g->nnodes; i++) {
 		const og_onnx_node *n = &g->nodes[i];
 		if (!og_streq(n->op_type, "Identity") || n->domain[0] || n->ninputs != 1 || n->noutputs != 1)
 			continue;
-		const uint64_t *in = og_strmap_find(kinds, n->inputs[0]), *out = og_strmap_find(kinds, n->outputs[0]);
-		if (in && out && *in && *out && *in != *out)
+		const uint64_t *in = og_strmap_find(types, n->inputs[0]), *out = og_strmap_find(types, n->outputs[0]);
+		if (in && out && !same_kind((const og_onnx_type *)(uintptr_t)*in, (const og_onnx_type *)(uintptr_t)*out))
 			og_fault(f, "Identity '%s': what it gives is declared as another kind than what it takes", n->outputs[0]);
 	}
 	return OG_OK;
