@@ -62,10 +62,10 @@ def text(family, at_base=False, **config):
     }  # fmt: skip
 
 
-def image(family, at_base=False, **config):
+def image(family, **config):
     pixels = {"image_size": 224, "patch_size": 16, "num_channels": 3, **config}
     return {
-        "type": family, "class": class_name(images, family, "image-classification"), "task": "image-classification", "at_base": at_base,
+        "type": family, "class": class_name(images, family, "image-classification"), "task": "image-classification", "at_base": False,
         "config": lambda size: {**pixels, **size}, "tiny": images.FAMILIES[family]["small"],
         "numbers": lambda config: {"num_channels": config.get("num_channels", 3), "height": config["image_size"], "width": config["image_size"]},
         "values": {"pixel_values": (-2, 2)},

@@ -47,7 +47,7 @@ static const og_inert inert[] = {
 
 static og_val layer(og_build *b, const albert *c, og_val x, og_val mask, og_val distances)
 {
-	return og_post_norm(b, x, (og_post_norm_o){
+	return og_post_norm(b, x, (og_layer_o){
 		.attention = {
 			.heads = c->heads, .mask = mask, .q = "attention.query", .k = "attention.key", .v = "attention.value", .o = "attention.dense",
 			.relative = { .distances = distances, .table = "attention.distance_embedding.weight", .rows = 2 * c->positions - 1,

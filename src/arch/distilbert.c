@@ -46,7 +46,7 @@ static og_val encode(og_build *b, const void *config, og_text_in in)
 		og_val positions = og_positions(b, in.ids, 0), mask = og_mask_bias(b, in.mask);
 		x = og_text_embed(b, in, positions, (og_text_embed_o){ .vocab = c->vocab, .positions = c->positions, .width = c->hidden, .eps = EPS });
 		for (int64_t i = 0; i < c->layers; i++)
-			OG_SCOPE(b, "transformer.layer.%d", (int)i) x = og_post_norm(b, x, (og_post_norm_o){
+			OG_SCOPE(b, "transformer.layer.%d", (int)i) x = og_post_norm(b, x, (og_layer_o){
 				.attention = { .heads = c->heads, .mask = mask,
 				               .q = "attention.q_lin", .k = "attention.k_lin", .v = "attention.v_lin", .o = "attention.out_lin" },
 				.attention_norm = "sa_layer_norm", .up = "ffn.lin1", .down = "ffn.lin2", .norm = "output_layer_norm",

@@ -49,7 +49,7 @@ static void facts(const void *config, const char *task, og_input_facts *f)
 
 static og_val layer(og_build *b, const mpnet *c, og_val x, og_val bias)
 {
-	return og_post_norm(b, x, (og_post_norm_o){
+	return og_post_norm(b, x, (og_layer_o){
 		.attention = { .heads = c->heads, .mask = bias,
 		               .q = "attention.attn.q", .k = "attention.attn.k", .v = "attention.attn.v", .o = "attention.attn.o" },
 		.attention_norm = "attention.LayerNorm", .up = "intermediate.dense", .down = "output.dense", .norm = "output.LayerNorm",

@@ -4,8 +4,6 @@
 #include "blocks/audio.h"
 
 #include "base/buf.h"
-#include "blocks/text.h"
-#include "blocks/vision.h"
 
 #define NORM_EPS 1e-5 /* torch.nn's own: of the norms whose epsilon no config gives */
 
@@ -126,14 +124,14 @@ static og_val bottleneck(og_build *b, og_val x, const og_audio_encoder_o *o)
 
 static og_val layer(og_build *b, og_val x, og_val mask, const og_audio_encoder_o *o)
 {
-	const og_attn_o attention = { .heads = o->heads, .mask = mask,
-		.q = "attention.q_proj", .k = "attention.k_proj", .v = "attention.v_proj", .o = "attention.out_proj" };
-	const char *up = "feed_forward.intermediate_dense", *down = "feed_forward.output_dense", *first = "layer_norm", *second = "final_layer_norm";
+	const og_layer_o parts = {
+		.attention = { .heads = o->heads, .mask = mask,
+		               .q = "attention.q_proj", .k = "attention.k_proj", .v = "attention.v_proj", .o = "attention.out_proj" },
+		.attention_norm = "layer_norm", .norm = "final_layer_norm", .up = "feed_forward.intermediate_dense", .down = "feed_forward.output_dense",
+		.ffn = o->ffn, .act = o->act, .eps = o->eps };
 	if (!o->pre_norm)
-		return og_post_norm(b, x, (og_post_norm_o){ .attention = attention, .attention_norm = first, .norm = second, .up = up, .down = down,
-			.ffn = o->ffn, .act = o->act, .eps = o->eps });
-	x = og_pre_norm(b, x, (og_pre_norm_o){ .attention = attention, .attention_norm = first, .norm = second, .up = up, .down = down,
-		.ffn = o->ffn, .act = o->act, .eps = o->eps });
+		return og_post_norm(b, x, parts);
+	x = og_pre_norm(b, x, parts);
 	return o->bottleneck ? bottleneck(b, x, o) : x;
 }
 

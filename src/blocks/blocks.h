@@ -108,6 +108,21 @@ og_val og_bucket_bias(og_build *b, og_val positions, const char *name, og_bucket
 /* The same where queries [S, 1] and keys [T] stand apart → [N, S, T]. */
 og_val og_bucket_bias_between(og_build *b, og_val queries, og_val keys, const char *name, og_buckets_o o);
 
+/* ---- transformer layers: attention, then two linear layers with an activation between them, each with a norm and added to what came in ---- */
+
+typedef struct og_layer_o {
+	og_attn_o attention;
+	const char *attention_norm, *norm, *up, *down;
+	int64_t ffn; /* width between up and down */
+	og_act_kind act;
+	double eps;
+} og_layer_o;
+/* Normalised after each addition, as Vaswani et al. 2017 (arXiv:1706.03762) have it:
+ * x = attention_norm(attention(x) + x); x = norm(down(act(up(x))) + x). */
+og_val og_post_norm(og_build *b, og_val x, og_layer_o o);
+/* Normalised before each sublayer (Xiong et al. 2020, arXiv:2002.04745): x = attention(attention_norm(x)) + x; x = down(act(up(norm(x)))) + x. */
+og_val og_pre_norm(og_build *b, og_val x, og_layer_o o);
+
 /* ---- activations and pooling ---- */
 
 og_val og_act(og_build *b, og_val x, og_act_kind kind);

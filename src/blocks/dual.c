@@ -9,7 +9,7 @@
 
 og_val og_tower_layers(og_build *b, og_val x, const og_tower *t, og_val mask)
 {
-	const og_pre_norm_o layer = {
+	const og_layer_o layer = {
 		.attention = { .heads = t->heads, .mask = mask, .q = "self_attn.q_proj", .k = "self_attn.k_proj", .v = "self_attn.v_proj", .o = "self_attn.out_proj" },
 		.attention_norm = "layer_norm1", .norm = "layer_norm2", .up = "mlp.fc1", .down = "mlp.fc2", .ffn = t->ffn, .act = t->act, .eps = t->eps };
 	for (int64_t i = 0; i < t->layers; i++)

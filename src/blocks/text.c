@@ -51,22 +51,9 @@ og_val og_text_embed(og_build *b, og_text_in in, og_val positions, og_text_embed
 	return x;
 }
 
-og_val og_post_norm(og_build *b, og_val x, og_post_norm_o o)
-{
-	int64_t hidden = 0;
-	og_val a = og_attention(b, x, o.attention);
-	if (og_build_stuck(b))
-		return OG_NONE;
-	og_dim_is_int(og_build_dims(b), og_dim_at(b, x, -1), &hidden); /* attention saw to it */
-	x = og_layer_norm(b, og_add(b, a, x), o.attention_norm, o.eps);
-	og_val h = og_act(b, og_linear(b, x, o.up, o.ffn), o.act);
-	h = og_linear(b, h, o.down, hidden);
-	return og_layer_norm(b, og_add(b, h, x), o.norm, o.eps);
-}
-
 og_val og_text_layers(og_build *b, og_val x, og_text_layers_o o)
 {
-	const og_post_norm_o layer = {
+	const og_layer_o layer = {
 		.attention = {
 			.heads = o.heads, .mask = o.mask,
 			.q = "attention.self.query", .k = "attention.self.key", .v = "attention.self.value", .o = "attention.output.dense",

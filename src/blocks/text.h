@@ -47,17 +47,6 @@ typedef struct og_text_embed_o {
  * no such table. Without in.segments everything is of the first segment, or where o.segments is 0 there is no such table. */
 og_val og_text_embed(og_build *b, og_text_in in, og_val positions, og_text_embed_o o);
 
-/* A transformer layer that normalises after each addition, as Vaswani et al. 2017 (arXiv:1706.03762) have it:
- * x = norm(attention(x) + x); x = norm(down(act(up(x))) + x). */
-typedef struct og_post_norm_o {
-	og_attn_o attention;
-	const char *attention_norm, *up, *down, *norm;
-	int64_t ffn; /* width between up and down */
-	og_act_kind act;
-	double eps;
-} og_post_norm_o;
-og_val og_post_norm(og_build *b, og_val x, og_post_norm_o o);
-
 /* The layers "encoder.layer.N", each an og_post_norm of the parts' names that most encoders have ("attention.self.query", …). */
 typedef struct og_text_layers_o {
 	int64_t layers, heads, ffn;

@@ -57,18 +57,6 @@ og_val og_tokens_before(og_build *b, og_val x, const og_val *tokens, size_t n)
 	return og_concat(b, (og_val[]){ all, x }, 2, 1);
 }
 
-og_val og_pre_norm(og_build *b, og_val x, og_pre_norm_o o)
-{
-	int64_t hidden = 0;
-	og_val a = og_attention(b, og_layer_norm(b, x, o.attention_norm, o.eps), o.attention);
-	if (og_build_stuck(b))
-		return OG_NONE;
-	og_dim_is_int(og_build_dims(b), og_dim_at(b, x, -1), &hidden); /* attention saw to it */
-	x = og_add(b, a, x);
-	og_val h = og_act(b, og_linear(b, og_layer_norm(b, x, o.norm, o.eps), o.up, o.ffn), o.act);
-	return og_add(b, og_linear(b, h, o.down, hidden), x);
-}
-
 static og_val embed(og_build *b, og_val pixels, const og_vision_encoder_o *o)
 {
 	og_val x = og_patches(b, pixels, "patch_embeddings.projection", (og_patches_o){ .patch = o->patch, .width = o->hidden }), tokens[TOKENS_MAX];
@@ -86,7 +74,7 @@ static og_val embed(og_build *b, og_val pixels, const og_vision_encoder_o *o)
 
 og_val og_vision_encoder(og_build *b, og_val pixels, og_vision_encoder_o o)
 {
-	const og_pre_norm_o layer = {
+	const og_layer_o layer = {
 		.attention = { .heads = o.heads, .no_qkv_bias = !o.qkv_bias, .q = "attention.attention.query", .k = "attention.attention.key",
 		               .v = "attention.attention.value", .o = "attention.output.dense" },
 		.attention_norm = "layernorm_before", .norm = "layernorm_after", .up = "intermediate.dense", .down = "output.dense",

@@ -44,17 +44,6 @@ og_val og_patches(og_build *b, og_val pixels, const char *name, og_patches_o o);
 /* n learned tokens, each broadcast to [B, 1, H] from its shape [1, 1, H] (or [H], where it is one), before those of x. */
 og_val og_tokens_before(og_build *b, og_val x, const og_val *tokens, size_t n);
 
-/* A transformer layer that normalises before each sublayer (Xiong et al. 2020, arXiv:2002.04745):
- * x = attention(norm(x)) + x; x = down(act(up(norm(x)))) + x. */
-typedef struct og_pre_norm_o {
-	og_attn_o attention;
-	const char *attention_norm, *norm, *up, *down;
-	int64_t ffn; /* width between up and down */
-	og_act_kind act;
-	double eps;
-} og_pre_norm_o;
-og_val og_pre_norm(og_build *b, og_val x, og_pre_norm_o o);
-
 /* The whole of an encoder of patches, by the names that its first family gave the parts, relative to the scope: patches, the
  * learned tokens of those names before them, a learned position each, pre-norm layers, a last norm. */
 typedef struct og_vision_encoder_o {

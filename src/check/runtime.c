@@ -106,14 +106,6 @@ static og_status label_case(const og_trial *t, og_case *c, og_error *err)
 	return c->label ? OG_OK : og_fail_nomem(err);
 }
 
-static bool takes_sound(const og_trial *t)
-{
-	for (size_t i = 0; i < t->nin; i++)
-		if (og_input_is_sound(&t->in[i]))
-			return true;
-	return false;
-}
-
 /* One frame, two, and several with samples left over. */
 static og_status sound_lengths(og_trial *t, int64_t lengths[OG_CASES_MAX], og_error *err)
 {
@@ -134,7 +126,7 @@ static og_status make_cases(og_trial *t, og_error *err)
 	int64_t lengths[OG_CASES_MAX] = { 1, lng < 2 ? lng : 2, lng };
 
 	t->least = 1;
-	if (takes_sound(t))
+	if (og_inputs_take_sound(t->in, t->nin))
 		OG_TRY(sound_lengths(t, lengths, err));
 	const og_run_shape shapes[OG_CASES_MAX] = {
 		{ .batch = 2, .texts = 1, .sequence = lengths[0], .choices = 3, .past = 0, .encoder_sequence = 2 },

@@ -117,14 +117,20 @@ static size_t beyond(og_dtype to, const float *real, size_t n)
 }
 
 /* The float32 numbers in the written type. */
-static void narrow(og_dtype to, const float *real, size_t n, uint8_t *into)
+static og_status narrow(const og_init *c, const float *real, size_t n, uint8_t *into, og_error *err)
 {
+	og_dtype to = c->dtype;
+	size_t far = beyond(to, real, n);
+	if (far < n)
+		return og_fail(err, ONNXGATE_UNSUPPORTED, "%s: %g has no place in %s, expected at most %g", c->name, (double)real[far], og_dtype_name(to),
+			(double)HALF_MAX);
 	for (size_t i = 0; i < n && to == OG_F16; i++)
 		((uint16_t *)(void *)into)[i] = og_f32_to_f16(real[i]);
 	for (size_t i = 0; i < n && to == OG_BF16; i++)
 		((uint16_t *)(void *)into)[i] = og_f32_to_bf16(real[i]);
 	if (to == OG_F32 && (const uint8_t *)real != into)
 		memcpy(into, real, n * sizeof(*real));
+	return OG_OK;
 }
 
 /* n elements: source type → output type, with the scale and the sum; in place of a copy when nothing changes. */
@@ -149,12 +155,7 @@ static const uint8_t *convert(const og_init *c, og_dtype from, const uint8_t *ra
 	if (c->affine)
 		for (size_t i = 0; i < n; i++)
 			real[i] = real[i] * c->scale + c->add;
-	size_t far = beyond(c->dtype, real, n);
-	if (far < n)
-		return og_fail(err, ONNXGATE_UNSUPPORTED, "%s: %g has no place in %s, expected at most %g", c->name, (double)real[far], og_dtype_name(c->dtype),
-			(double)HALF_MAX), NULL;
-	narrow(c->dtype, real, n, into);
-	return into;
+	return narrow(c, real, n, into, err) == OG_OK ? into : NULL;
 }
 
 /* ---- from the checkpoint ---- */
@@ -337,7 +338,7 @@ static og_status fill_folded(const og_init *c, uint64_t begin, uint64_t end, uin
 			OG_TRY(read_numbers(c->parts[0].tensor, k, n, w, err));
 		for (uint64_t i = 0; i < n; i++)
 			s->real[i] = (float)(c->fold == OG_FOLD_NORM ? w->v[i] * c->factors[(k + i) % places] : c->factors[k + i]);
-		narrow(c->dtype, s->real, n, dst + (k - begin) * width);
+		OG_TRY(narrow(c, s->real, n, dst + (k - begin) * width, err));
 	}
 	return OG_OK;
 }

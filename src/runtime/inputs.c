@@ -46,6 +46,14 @@ bool og_input_is_sound(const og_port *p)
 	return og_streq(p->name, "input_values") && p->rank == 2;
 }
 
+bool og_inputs_take_sound(const og_port *ports, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (og_input_is_sound(&ports[i]))
+			return true;
+	return false;
+}
+
 og_input_kind og_input_kind_of(const char *name)
 {
 	for (size_t i = 0; i < OG_COUNT(kinds); i++)

@@ -102,6 +102,7 @@ typedef enum og_input_kind {
 } og_input_kind;
 og_input_kind og_input_kind_of(const char *name);
 bool og_input_is_sound(const og_port *p); /* samples: [B, sequence] */
+bool og_inputs_take_sound(const og_port *ports, size_t n);
 /* Its rows are the texts of a file that takes texts and images, each as many as there are ("text_batch_size"). */
 bool og_input_counts_texts(const og_port *p);
 /* Is its last dim the length of what an encoder reads, where a decoder's is another? */

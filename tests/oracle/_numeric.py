@@ -264,6 +264,11 @@ def judge_dims(s, inputs, found):
         assert len(o.shape) == value.ndim and list(value.shape) == dims, f"{o.name}: declared {o.shape}, found {value.shape}"
 
 
+def by_position(output, value):
+    """Caches with their positions as the second axis, as the mask has them."""
+    return value.transpose(0, 2, 1, 3) if output.startswith("present") else value
+
+
 JUDGE = None  # (kind, run), made by main() and seen by its forked workers
 
 

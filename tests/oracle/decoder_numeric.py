@@ -10,7 +10,7 @@ import numpy as np
 import torch
 import transformers
 from _decoder_families import FAMILIES, ON_REQUEST, TASKS, sizes
-from _numeric import ACTIVATIONS, Kind, judge_dims, main
+from _numeric import ACTIVATIONS, Kind, by_position, judge_dims, main
 from _oracle import Worst, load_reference, run_reference, session
 
 
@@ -240,16 +240,11 @@ class Decoder(Kind):
                 n = piece["input_ids"].shape[1]
                 masks = [self.valid(c, o, piece) for o in outputs]
                 masks = [m if o.startswith("present") or m is None else m[:, -n:] for o, m in zip(outputs, masks)]
-                worst.add(*([rows(o, v) for o, v in zip(outputs, vs)] for vs in (found, theirs, mine)), masks)
+                worst.add(*([by_position(o, v) for o, v in zip(outputs, vs)] for vs in (found, theirs, mine)), masks)
                 runs += 1
             focus = max(focus, self.attention_focus(single, whole))
         ours, theirs, share = worst.figures()
         return {"ours": ours, "theirs": theirs, "share": share, "focus": focus, "runs": runs}
-
-
-def rows(output, value):
-    """Caches with their positions as the second axis, as the mask has them."""
-    return value.transpose(0, 2, 1, 3) if output.startswith("present") else value
 
 
 DECODER = Decoder()

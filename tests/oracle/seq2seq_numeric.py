@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 import torch
 import transformers
-from _numeric import Kind, judge_dims, main
+from _numeric import Kind, by_position, judge_dims, main
 from _oracle import Worst, as_default, load_reference, run_reference, session
 from _seq2seq import cache_names, decode, encode
 from _seq2seq_families import FAMILIES, ON_REQUEST, TASKS
@@ -216,11 +216,6 @@ class Seq2Seq(Kind):
         used = [w for w in worst.values() if all(row[2] for row in w.rows.values())]
         ours, theirs, share = max((w.figures() for w in used), key=lambda f: f[2])
         return {"ours": ours, "theirs": theirs, "share": share, "focus": focus, "runs": runs}
-
-
-def by_position(output, value):
-    """Caches with their positions as the second axis, as the mask has them."""
-    return value.transpose(0, 2, 1, 3) if output.startswith("present") else value
 
 
 SEQ2SEQ = Seq2Seq()

@@ -117,6 +117,27 @@ static void test_fold__half_precision_is_rounded_once_more(void **state)
 	toy_builder_free(&t);
 }
 
+/* As any other number that float16 has no place for. */
+static void test_fold__what_half_precision_has_no_place_for_is_refused(void **state)
+{
+	const toy_weight two[] = { { spellings[0][0], 3, { 1, 1, 4 } }, { spellings[0][1], 3, { OUT, IN, 4 } } };
+	toy_build t = toy_builder(two, 2);
+	og_init *c = (og_init *)init_of(describe_normed(&t, 4), "conv.weight");
+	uint16_t half[OUT * IN * 4];
+	og_scratch s = { 0 };
+	og_error err = { 0 };
+	(void)state;
+	c->dtype = OG_F16;
+	c->size /= 2;
+	assert_int_equal(og_init_prepare(c, t.arena, NULL), OG_OK);
+	c->factors = (const double[]){ 1, 1, 1, 1e9 };
+	assert_int_equal(og_init_fill(c, 0, OUT * IN * 4, half, &s, &err), ONNXGATE_UNSUPPORTED);
+	assert_non_null(strstr(err.message, "conv.weight: "));
+	assert_non_null(strstr(err.message, "has no place in float16"));
+	og_scratch_done(&s);
+	toy_builder_free(&t);
+}
+
 static void test_fold__a_weight_that_is_folded_already_is_copied(void **state)
 {
 	const toy_weight one[] = { { "conv.weight", 3, { OUT, IN, 4 } } };
@@ -205,6 +226,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		SCRATCH_TEST(test_fold__weight_norm_in_both_spellings),
 		SCRATCH_TEST(test_fold__half_precision_is_rounded_once_more),
+		SCRATCH_TEST(test_fold__what_half_precision_has_no_place_for_is_refused),
 		SCRATCH_TEST(test_fold__a_weight_that_is_folded_already_is_copied),
 		SCRATCH_TEST(test_fold__half_of_a_weight_norm_is_a_fault),
 		SCRATCH_TEST(test_fold__softmax_of_a_vector),
